@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! CapsuleCmd and CapsuleResp: commands and their completions.
+//!
+//! | byte | CapsuleCmd | CapsuleResp |
+//! |---|---|---|
+//! | 71:8 | CCSQE, submission queue entry | |
+//! | 23:8 | | RCCQE, completion queue entry |
+//!
+//! Specification: sections 3.6.2.6 and 3.6.2.7, figures 24 and 25.
+//! C counterparts: `struct nvme_tcp_cmd_pdu`, `struct nvme_tcp_rsp_pdu`.
+
+use super::{
+    ch::{
+        self,
+        Ch, //
+    },
+    cqe,
+    digest::{
+        Crc32c,
+        DIGEST_LEN, //
+    },
+    error::Error,
+    field,
+    layout::Layout,
+    pdu_type::PduType,
+    sqe, //
+};
+
+/// Command Capsule: a command, perhaps with its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CapsuleCmd {
+    /// The submission queue entry; see [`sqe`] for its fields.
+    pub sqe: [u8; sqe::LEN],
+    /// Length of the in-capsule data in bytes.
+    ///
+    /// How much a controller takes (its `IOCCSZ`), and whether the SGL agrees, is not checked
+    /// here: these are errors of the command, which gets a status, and not of the connection.
+    pub data_len: u32,
+}
+
+impl CapsuleCmd {
+    /// HLEN in bytes.
+    pub const HLEN: u8 = PduType::CapsuleCmd.hlen();
+
+    /// HLEN for arrays.
+    const LEN: usize = Self::HLEN as usize;
+
+    /// The most bytes that precede the data: header, digest and padding.
+    pub const MAX_HEADER: usize = Layout::max_data_offset(PduType::CapsuleCmd);
+
+    /// Reads a CapsuleCmd at the start of `header`, from which the header digest is not checked.
+    ///
+    /// # Errors
+    ///
+    /// 01h for an illegal field, 02h for another PDU.
+    pub fn parse<const N: usize>(header: &[u8; N], layout: &Layout) -> Result<Self, Error> {
+        let ch = Ch::parse_as(PduType::CapsuleCmd, header, layout)?;
+        Ok(Self::read(&ch, header))
+    }
+
+    /// Reads what is behind the common header.
+    pub(super) fn read<const N: usize>(ch: &Ch, header: &[u8; N]) -> Self {
+        Self {
+            sqe: field::get::<8, { sqe::LEN }, N>(header),
+            data_len: ch.data_len,
+        }
+    }
+
+    /// Writes header, header digest and padding to the start of `out`. Returns the number of
+    /// bytes that precede the data.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::NoSpace`](super::Reason::NoSpace), [`Reason::TooLong`](super::Reason::TooLong).
+    pub fn emit<C: Crc32c>(&self, layout: &Layout, out: &mut [u8]) -> Result<usize, Error> {
+        let header: &mut [u8; Self::LEN] = ch::blank(out)?;
+        field::put::<8, { sqe::LEN }, { Self::LEN }>(header, self.sqe);
+        Self::seal::<C>(layout, self.data_len, out)
+    }
+
+    /// As [`CapsuleCmd::emit`] around an SQE that stands in its place, bytes 8 to 71 of `buf`,
+    /// already: a host has the block layer build it there.
+    ///
+    /// # Errors
+    ///
+    /// As [`CapsuleCmd::emit`].
+    pub fn seal<C: Crc32c>(layout: &Layout, data_len: u32, buf: &mut [u8]) -> Result<usize, Error> {
+        ch::seal::<C, { Self::LEN }>(PduType::CapsuleCmd, 0, layout, data_len, buf)
+    }
+}
+
+/// Response Capsule: the completion of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CapsuleResp {
+    /// The completion queue entry; see [`cqe`] for its fields.
+    pub cqe: [u8; cqe::LEN],
+}
+
+impl CapsuleResp {
+    /// HLEN in bytes.
+    pub const HLEN: u8 = PduType::CapsuleResp.hlen();
+
+    /// HLEN for arrays.
+    const LEN: usize = Self::HLEN as usize;
+
+    /// The most bytes that [`CapsuleResp::emit`] writes: header and digest.
+    pub const MAX_HEADER: usize = Self::LEN + DIGEST_LEN;
+
+    /// Reads a CapsuleResp at the start of `header`, from which the header digest is not checked.
+    ///
+    /// # Errors
+    ///
+    /// 01h for an illegal field, 02h for another PDU.
+    pub fn parse<const N: usize>(header: &[u8; N], layout: &Layout) -> Result<Self, Error> {
+        Ch::parse_as(PduType::CapsuleResp, header, layout)?;
+        Ok(Self::read(header))
+    }
+
+    /// Reads what is behind the common header.
+    pub(super) fn read<const N: usize>(header: &[u8; N]) -> Self {
+        Self {
+            cqe: field::get::<8, { cqe::LEN }, N>(header),
+        }
+    }
+
+    /// Writes the PDU to the start of `out` and returns its length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::NoSpace`](super::Reason::NoSpace).
+    pub fn emit<C: Crc32c>(&self, layout: &Layout, out: &mut [u8]) -> Result<usize, Error> {
+        let header: &mut [u8; Self::LEN] = ch::blank(out)?;
+        field::put::<8, { cqe::LEN }, { Self::LEN }>(header, self.cqe);
+        ch::seal::<C, { Self::LEN }>(PduType::CapsuleResp, 0, layout, 0, out)
+    }
+}
+
+#[cfg(any(test, wire_kunit))]
+#[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_capsule))]
+mod tests {
+    use super::super::{
+        error::Fes,
+        golden,
+        reason::Reason,
+        testing::{
+            dirty,
+            layout,
+            patched,
+            Table,
+            DIGESTED,
+            PLAIN, //
+        }, //
+    };
+    use super::*;
+
+    fn connect() -> CapsuleCmd {
+        CapsuleCmd {
+            sqe: *golden::sqe(&golden::CONNECT),
+            data_len: 1024,
+        }
+    }
+
+    /// The offset that is blamed when a Connect has `with` at byte `at`.
+    fn blamed<const N: usize>(layout: &Layout, at: usize, with: [u8; N]) -> Option<u32> {
+        let bytes = patched(golden::CONNECT, at, with);
+        Some(CapsuleCmd::parse(&bytes, layout).err()?.fei)
+    }
+
+    #[test]
+    fn capsule_cmd_golden() {
+        let mut out = dirty();
+        assert_eq!(connect().emit::<Table>(&PLAIN, &mut out), Ok(72));
+        assert_eq!(out.first_chunk(), Some(&golden::CONNECT));
+        assert_eq!(out.last_chunk(), Some(&[0xa5; 88]));
+        assert_eq!(CapsuleCmd::parse(&out, &PLAIN), Ok(connect()));
+
+        let mut out = dirty();
+        assert_eq!(connect().emit::<Table>(&DIGESTED, &mut out), Ok(76));
+        assert_eq!(out.first_chunk(), Some(&golden::CONNECT_DIGESTS));
+        assert_eq!(out.last_chunk(), Some(&[0xa5; 84]));
+        assert_eq!(CapsuleCmd::parse(&out, &DIGESTED), Ok(connect()));
+    }
+
+    #[test]
+    fn capsule_cmd_seals_in_place() {
+        for (digests, want) in [(PLAIN, 72), (DIGESTED, 76)] {
+            let mut out = dirty();
+            let mut buf = patched(dirty(), 8, connect().sqe);
+
+            assert_eq!(connect().emit::<Table>(&digests, &mut out), Ok(want));
+            assert_eq!(
+                CapsuleCmd::seal::<Table>(&digests, 1024, &mut buf),
+                Ok(want)
+            );
+            assert_eq!(out, buf);
+        }
+    }
+
+    #[test]
+    fn capsule_cmd_pads() {
+        let mut out = dirty();
+        let aligned = layout(true, false, 31);
+        assert_eq!(connect().emit::<Table>(&aligned, &mut out), Ok(128));
+        assert_eq!(out.get(76..128), Some(&[0; 52][..]));
+        assert_eq!(out.last_chunk(), Some(&[0xa5; 32]));
+        assert_eq!(CapsuleCmd::parse(&out, &aligned), Ok(connect()));
+        // What is aligned to 128 bytes is aligned to 4, but not to 124.
+        assert!(CapsuleCmd::parse(&out, &layout(true, false, 0)).is_ok());
+        assert!(CapsuleCmd::parse(&out, &layout(true, false, 30)).is_err());
+    }
+
+    #[test]
+    fn capsule_cmd_without_data() {
+        let mut out = dirty();
+        let read = CapsuleCmd {
+            sqe: *golden::sqe(&golden::READ),
+            data_len: 0,
+        };
+        assert_eq!(read.emit::<Table>(&PLAIN, &mut out), Ok(72));
+        assert_eq!(out.first_chunk(), Some(&golden::READ));
+        assert_eq!(CapsuleCmd::parse(&out, &PLAIN), Ok(read));
+
+        // PDO and DDGSTF are without meaning then, so either value is accepted.
+        let odd = patched(patched(golden::READ, 3, [72]), 1, [0x02]);
+        assert_eq!(CapsuleCmd::parse(&odd, &PLAIN), Ok(read));
+    }
+
+    #[test]
+    fn capsule_cmd_plen_bounds() {
+        for (plen, data_len) in [
+            (0, None),
+            (71, None),
+            (72, Some(0)),
+            (73, Some(1)),
+            (u32::MAX, Some(u32::MAX - 72)),
+        ] {
+            let bytes = patched(golden::CONNECT, 4, u32::to_le_bytes(plen));
+            let parsed = CapsuleCmd::parse(&bytes, &PLAIN);
+            assert_eq!(parsed.ok().map(|pdu| pdu.data_len), data_len);
+        }
+
+        // With a data digest, there must be room for it and a byte.
+        let data = layout(false, true, 0);
+        for (plen, data_len) in [(73, None), (76, None), (77, Some(1))] {
+            let bytes = patched(golden::CONNECT, 4, u32::to_le_bytes(plen));
+            let parsed = CapsuleCmd::parse(&patched(bytes, 1, [0x02]), &data);
+            assert_eq!(parsed.ok().map(|pdu| pdu.data_len), data_len);
+        }
+    }
+
+    #[test]
+    fn capsule_cmd_bad_fields() {
+        // HDGSTF and DDGSTF against what was settled.
+        assert_eq!(blamed(&PLAIN, 1, [0x01]), Some(1));
+        assert_eq!(blamed(&PLAIN, 1, [0x02]), Some(1));
+        assert_eq!(blamed(&DIGESTED, 1, [0x00]), Some(1));
+        assert_eq!(blamed(&DIGESTED, 1, [0x01]), Some(1));
+        assert_eq!(blamed(&DIGESTED, 1, [0x02]), Some(1));
+        // Reserved flags are ignored.
+        assert_eq!(blamed(&PLAIN, 1, [0xfc]), None);
+
+        assert_eq!(blamed(&PLAIN, 2, [24]), Some(2));
+        for (pdo, fei) in [
+            (0, Some(3)),
+            (71, Some(3)),
+            (72, None),
+            (73, Some(3)),
+            (252, None),
+        ] {
+            assert_eq!(blamed(&PLAIN, 3, [pdo]), fei);
+        }
+    }
+
+    #[test]
+    fn capsule_cmd_too_long() {
+        let mut out = dirty();
+        for (data_len, fits) in [
+            (u32::MAX - 80, true),
+            (u32::MAX - 79, false),
+            (u32::MAX, false),
+        ] {
+            let command = CapsuleCmd {
+                data_len,
+                ..connect()
+            };
+            let sealed = command.emit::<Table>(&DIGESTED, &mut out);
+            assert_eq!(sealed.is_ok(), fits);
+            assert!(fits || sealed == Err(Error::silent(Reason::TooLong { data_len })));
+        }
+    }
+
+    #[test]
+    fn capsule_resp_golden() {
+        let response = CapsuleResp {
+            cqe: *golden::cqe(&golden::KEEP_ALIVE_RESP),
+        };
+        assert_eq!(cqe::command_id(&response.cqe), 0x3005);
+
+        let mut out = dirty();
+        assert_eq!(response.emit::<Table>(&PLAIN, &mut out), Ok(24));
+        assert_eq!(out.first_chunk(), Some(&golden::KEEP_ALIVE_RESP));
+        assert_eq!(CapsuleResp::parse(&out, &PLAIN), Ok(response));
+
+        let mut out = dirty();
+        assert_eq!(response.emit::<Table>(&DIGESTED, &mut out), Ok(28));
+        assert_eq!(out.first_chunk(), Some(&golden::KEEP_ALIVE_RESP_DIGESTS));
+        assert_eq!(out.last_chunk(), Some(&[0xa5; 132]));
+        assert_eq!(CapsuleResp::parse(&out, &DIGESTED), Ok(response));
+    }
+
+    #[test]
+    fn capsule_resp_plen_bounds() {
+        for (plen, legal) in [
+            (0, false),
+            (23, false),
+            (24, true),
+            (25, false),
+            (28, false),
+        ] {
+            let bytes = patched(golden::KEEP_ALIVE_RESP, 4, u32::to_le_bytes(plen));
+            let parsed = CapsuleResp::parse(&bytes, &PLAIN);
+            assert_eq!(parsed.is_ok(), legal);
+            assert!(
+                legal || parsed.map_err(|e| (e.fes, e.fei)) == Err((Fes::InvalidHeaderField, 4))
+            );
+        }
+    }
+
+    #[test]
+    fn capsule_resp_needs_space() {
+        let response = CapsuleResp { cqe: [0; 16] };
+        let mut out = [0; 27];
+        assert!(response.emit::<Table>(&PLAIN, &mut out).is_ok());
+        assert!(response.emit::<Table>(&DIGESTED, &mut out).is_err());
+    }
+}

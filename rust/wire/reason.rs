@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The causes of errors, for the log.
+
+use core::fmt;
+
+use super::pdu_type::PduType;
+
+/// What a field had to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Exactly this.
+    Is(u32),
+    /// This or more.
+    AtLeast(u32),
+    /// This or less.
+    AtMost(u32),
+    /// A multiple of this.
+    MultipleOf(u32),
+    /// Anything but zero.
+    NotZero,
+    /// The identifier of something that exists.
+    Known,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Is(want) => write!(f, "must be {want:#x}"),
+            Self::AtLeast(min) => write!(f, "must be at least {min:#x}"),
+            Self::AtMost(max) => write!(f, "must be at most {max:#x}"),
+            Self::MultipleOf(unit) => write!(f, "must be a multiple of {unit}"),
+            Self::NotZero => f.write_str("must not be zero"),
+            Self::Known => f.write_str("names nothing known"),
+        }
+    }
+}
+
+/// The exact cause of an [`Error`](super::Error), with the values for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A field breaks a rule.
+    Field {
+        /// The field's name in the specification.
+        name: &'static str,
+        /// Its value.
+        got: u32,
+        /// The rule.
+        rule: Rule,
+    },
+    /// No PDU has this type.
+    UnknownType(u8),
+    /// A PDU of this type only ever travels the other way.
+    WrongDirection(PduType),
+    /// A PDU of this type must not come now.
+    Unexpected(PduType),
+    /// A C2HData says SUCCESS, but not that it is the last one.
+    SuccessWithoutLast,
+    /// A C2HData for a command whose last one has been received.
+    AfterLast,
+    /// An H2CData with LAST_PDU set before, or not set at, the end of what the R2T asked for.
+    MisplacedLast {
+        /// Whether it was set.
+        got: bool,
+    },
+    /// The header digest does not match the header.
+    HeaderDigest {
+        /// The digest received.
+        got: u32,
+        /// The digest computed.
+        want: u32,
+    },
+    /// An R2T for a command whose last one is not served yet: we offer MAXR2T 0, one at a time.
+    R2tOpen,
+    /// The range of bytes reaches past the end of the buffer or of the R2T.
+    OutOfRange {
+        /// Offset of the range in the command's data.
+        offset: u32,
+        /// Its length in bytes.
+        len: u32,
+        /// The first offset that does not belong to the peer.
+        end: u32,
+    },
+    /// A TermReq that is none: to be ignored, and the connection to be closed.
+    BadTermReq {
+        /// Its FLAGS, which should be zero.
+        flags: u8,
+        /// Its HLEN.
+        hlen: u8,
+        /// Its PLEN.
+        plen: u32,
+    },
+    /// Ours: [`Decoder::advance`](super::Decoder::advance) was told of more bytes than
+    /// [`Decoder::input`](super::Decoder::input) had asked for.
+    Overrun {
+        /// Bytes told.
+        got: usize,
+        /// Bytes asked for.
+        asked: usize,
+    },
+    /// Ours: the buffer is too small for the header.
+    NoSpace {
+        /// Size of the buffer in bytes.
+        got: usize,
+        /// Bytes needed.
+        need: usize,
+    },
+    /// Ours: with this much data, PLEN would not fit its 32 bits.
+    TooLong {
+        /// Length of the data in bytes.
+        data_len: u32,
+    },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field { name, got, rule } => write!(f, "{name} {got:#x} {rule}"),
+            Self::UnknownType(raw) => write!(f, "unknown PDU type {raw:#x}"),
+            Self::WrongDirection(kind) => write!(f, "{kind:?} sent in the wrong direction"),
+            Self::Unexpected(kind) => write!(f, "unexpected {kind:?}"),
+            Self::SuccessWithoutLast => f.write_str("C2HData with SUCCESS but without LAST_PDU"),
+            Self::AfterLast => f.write_str("C2HData after the one with LAST_PDU"),
+            Self::MisplacedLast { got: true } => f.write_str("LAST_PDU set too early"),
+            Self::MisplacedLast { got: false } => f.write_str("LAST_PDU missing"),
+            Self::HeaderDigest { got, want } => {
+                write!(f, "header digest {got:#010x} must be {want:#010x}")
+            }
+            Self::R2tOpen => f.write_str("R2T while another is open"),
+            Self::OutOfRange { offset, len, end } => {
+                write!(f, "{len:#x} bytes at {offset:#x} reach past {end:#x}")
+            }
+            Self::BadTermReq { flags, hlen, plen } => write!(
+                f,
+                "malformed TermReq, FLAGS {flags:#x}, HLEN {hlen}, PLEN {plen}"
+            ),
+            Self::Overrun { got, asked } => write!(f, "fed {got} bytes, asked for {asked}"),
+            Self::NoSpace { got, need } => write!(f, "buffer of {got} bytes, need {need}"),
+            Self::TooLong { data_len } => write!(f, "{data_len} data bytes overflow PLEN"),
+        }
+    }
+}
