@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The NVMe host core, for fabrics transports.
+//!
+//! C headers: [`drivers/nvme/host/nvme.h`](srctree/drivers/nvme/host/nvme.h),
+//! [`drivers/nvme/host/fabrics.h`](srctree/drivers/nvme/host/fabrics.h)
+
+mod blk_mq;
+mod calls;
+pub(crate) mod ctrl;
+mod ctrl_ops;
+pub(crate) mod options;
+pub(crate) mod request;
+mod request_recv;
+mod request_send;
+pub(crate) mod status;
+pub(crate) mod transport;
+mod works;

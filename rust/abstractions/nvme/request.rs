@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Requests of the block layer that carry NVMe commands, as a transport holds them.
+//!
+//! Two parts of a transport work on a request at the same time: one sends its command and data,
+//! the other receives its data and response. Each has a handle of its own, with state of its own,
+//! and the request is completed when its response is known *and* no handle is left. So a peer that
+//! answers a command before it has been sent entirely cannot make the sender read memory that has
+//! been given back.
+//!
+//! C headers: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h),
+//! [`drivers/nvme/host/nvme.h`](srctree/drivers/nvme/host/nvme.h)
+
+use core::{
+    cell::UnsafeCell,
+    ptr::NonNull, //
+};
+
+use kernel::{
+    bindings as kernel_bindings,
+    sync::atomic::{
+        ordering::{
+            Full,
+            Relaxed, //
+        },
+        Atomic, //
+    }, //
+};
+
+use super::ctrl::Controller;
+use crate::{
+    abstractions::{
+        bvec::Cursor,
+        inbox::Link, //
+    },
+    bindings, //
+};
+
+pub(crate) use super::{
+    request_recv::RecvRequest,
+    request_send::SendRequest, //
+};
+
+/// Room for a command: 8 bytes for the transport, the submission queue entry, and what the
+/// transport puts behind it.
+pub(crate) const CAPSULE_LEN: usize = 144;
+
+/// Where in the capsule the submission queue entry stands.
+pub(super) const SQE_OFFSET: usize = 8;
+
+/// A handle for sending exists.
+pub(super) const SENDING: u32 = 1 << 0;
+/// A handle for receiving exists.
+pub(super) const RECEIVING: u32 = 1 << 1;
+/// The outcome is known, or about to be: nobody else may set it.
+pub(super) const CLAIMED: u32 = 1 << 2;
+/// The request has been started and not been completed.
+pub(super) const ACTIVE: u32 = 1 << 3;
+/// The receiving side has a grant for the sending side.
+pub(super) const GRANTED: u32 = 1 << 4;
+
+/// How a command ended.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Outcome {
+    /// The status field of the completion queue entry, with the phase bit.
+    pub(super) status: u16,
+    /// The command specific result, as on the wire.
+    pub(super) result: u64,
+}
+
+#[repr(C, align(8))]
+pub(super) struct Capsule(pub(super) [u8; CAPSULE_LEN]);
+
+/// What a request carries for the transport (the "PDU" of blk-mq).
+///
+/// # Invariants
+///
+/// - `send`, `capsule` and `unsent` are used by the holder of `SENDING` alone, `recv` and
+///   `unreceived` by the holder of `RECEIVING`.
+/// - `grant` is written by the holder of `RECEIVING` if `GRANTED` is not set, and read by the holder
+///   of `SENDING`, who clears it.
+/// - `outcome` is written by whoever set `CLAIMED`, before it gives up its handle, and read by
+///   whoever gives up the last one.
+#[repr(C)]
+pub(super) struct RequestData<T: Controller> {
+    /// For the NVMe core, which expects it here.
+    nvme: bindings::nvme_request,
+    pub(super) state: Atomic<u32>,
+    pub(super) link: UnsafeCell<Link>,
+    pub(super) outcome: UnsafeCell<Outcome>,
+    pub(super) info: UnsafeCell<Info>,
+    pub(super) capsule: UnsafeCell<Capsule>,
+    pub(super) send: UnsafeCell<T::Send>,
+    pub(super) unsent: UnsafeCell<Cursor<'static>>,
+    pub(super) grant: UnsafeCell<T::Grant>,
+    pub(super) recv: UnsafeCell<T::Recv>,
+    pub(super) unreceived: UnsafeCell<Cursor<'static>>,
+}
+
+/// What does not change while a request is in flight.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Info {
+    /// The command identifier.
+    pub(crate) command_id: u16,
+    /// The length of the data in bytes.
+    pub(crate) data_len: u32,
+    /// Whether data goes to the controller.
+    pub(crate) is_write: bool,
+    /// Whether this is a read of the block layer, which must have all its data.
+    pub(crate) is_read: bool,
+}
+
+impl<T: Controller> RequestData<T> {
+    /// The data of `rq`.
+    ///
+    /// # Safety
+    ///
+    /// `rq` is a valid request of a tag set that `Ctrl<T>` allocated.
+    pub(super) unsafe fn from_request(rq: *mut kernel_bindings::request) -> NonNull<Self> {
+        // SAFETY: By the contract of this function; the data follows the request.
+        unsafe { NonNull::new_unchecked(bindings::blk_mq_rq_to_pdu(rq).cast()) }
+    }
+
+    /// The request that `this` is the data of.
+    fn request(this: NonNull<Self>) -> *mut kernel_bindings::request {
+        // SAFETY: `this` follows a request.
+        unsafe { bindings::blk_mq_rq_from_pdu(this.as_ptr().cast()) }
+    }
+
+    /// Initialises the data of a request whose memory blk-mq has just allocated and zeroed.
+    ///
+    /// # Safety
+    ///
+    /// Called once for `rq`, by blk-mq's `init_request`, of a tag set of `ctrl`.
+    pub(super) unsafe fn init(rq: *mut kernel_bindings::request, ctrl: *mut bindings::nvme_ctrl) {
+        // SAFETY: By the contract of this function.
+        let this = unsafe { Self::from_request(rq) }.as_ptr();
+        // SAFETY: The memory is zeroed and nobody uses it yet. Zeroes are an `nvme_request`, a
+        // `Link` and a state without holders.
+        unsafe {
+            (&raw mut (*this).outcome).write(UnsafeCell::new(Outcome::default()));
+            (&raw mut (*this).info).write(UnsafeCell::new(Info::default()));
+            (&raw mut (*this).send).write(UnsafeCell::new(T::Send::default()));
+            (&raw mut (*this).grant).write(UnsafeCell::new(T::Grant::default()));
+            (&raw mut (*this).recv).write(UnsafeCell::new(T::Recv::default()));
+            (&raw mut (*this).unsent).write(UnsafeCell::new(Cursor::empty()));
+            (&raw mut (*this).unreceived).write(UnsafeCell::new(Cursor::empty()));
+            (*this).nvme.ctrl = ctrl;
+            (*this).nvme.cmd = (&raw mut (*this).capsule)
+                .cast::<u8>()
+                .add(SQE_OFFSET)
+                .cast();
+        }
+    }
+
+    /// Drops what [`RequestData::init`] made.
+    ///
+    /// # Safety
+    ///
+    /// Called once for `rq`, by blk-mq's `exit_request`, when no handle exists.
+    pub(super) unsafe fn exit(rq: *mut kernel_bindings::request) {
+        // SAFETY: By the contract of this function.
+        let this = unsafe { Self::from_request(rq) }.as_ptr();
+        // SAFETY: Initialised by `init`, and not used again.
+        unsafe {
+            (&raw mut (*this).send).drop_in_place();
+            (&raw mut (*this).recv).drop_in_place();
+        }
+    }
+
+    /// Adds and removes bits of the state if it is as `allowed` says. Returns the state before.
+    ///
+    /// Fully ordered: what was written before is seen by whoever sees the new state.
+    pub(super) fn update(
+        &self,
+        set: u32,
+        clear: u32,
+        allowed: impl Fn(u32) -> bool,
+    ) -> Option<u32> {
+        let mut old = self.state.load(Relaxed);
+        loop {
+            if !allowed(old) {
+                return None;
+            }
+            match self.state.cmpxchg(old, (old & !clear) | set, Full) {
+                Ok(_) => return Some(old),
+                Err(current) => old = current,
+            }
+        }
+    }
+
+    /// Sets the outcome, if nobody has. The caller holds a handle.
+    pub(super) fn claim(&self, outcome: Outcome) {
+        if self
+            .update(CLAIMED, 0, |state| state & CLAIMED == 0)
+            .is_some()
+        {
+            // SAFETY: Having set `CLAIMED`, this is the only writer; readers come only after the
+            // handle that the caller holds is given up.
+            unsafe { *self.outcome.get() = outcome };
+        }
+    }
+
+    /// Gives up the handle `holder`, and completes the request if it was the last and the outcome
+    /// is known.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds `holder`, and does not use `this` afterwards.
+    pub(super) unsafe fn release(this: NonNull<Self>, holder: u32) {
+        // SAFETY: By the contract of this function.
+        unsafe { Self::release_if(this, holder, |_| true) };
+    }
+
+    /// As [`RequestData::release`], if the state is as `allowed` says. Returns whether it was.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds `holder`, and does not use `this` afterwards if this returns `true`.
+    pub(super) unsafe fn release_if(
+        this: NonNull<Self>,
+        holder: u32,
+        allowed: impl Fn(u32) -> bool,
+    ) -> bool {
+        // SAFETY: `this` is valid, because a request with a handle is not completed.
+        let data = unsafe { this.as_ref() };
+        let Some(before) = data.update(0, holder, allowed) else {
+            return false;
+        };
+        if before & CLAIMED == 0 || before & (SENDING | RECEIVING) != holder {
+            return true;
+        }
+        // This was the last handle, and `CLAIMED` keeps others from making new ones.
+        data.state.store(0, Relaxed);
+        // SAFETY: Written before the release of the handle of whoever wrote it.
+        let outcome = unsafe { *data.outcome.get() };
+        let rq = Self::request(this);
+        let result = bindings::nvme_completion_nvme_result {
+            bindgen_union_field: outcome.result,
+            ..Default::default()
+        };
+        // SAFETY: The request was started and has not been completed; nobody uses it any more.
+        unsafe {
+            if !bindings::helper_nvme_try_complete_req(rq, outcome.status, result) {
+                bindings::nvme_complete_rq(rq);
+            }
+        }
+        true
+    }
+
+    /// The controller that the request belongs to.
+    pub(super) fn ctrl(&self) -> *mut bindings::nvme_ctrl {
+        self.nvme.ctrl
+    }
+
+    /// What is known of the request.
+    pub(super) fn info(&self) -> Info {
+        // SAFETY: Not written while the request is in flight.
+        unsafe { *self.info.get() }
+    }
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The handle for receiving the data and the response of a request.
+
+use core::{
+    marker::PhantomData,
+    ops::{
+        Deref,
+        DerefMut, //
+    },
+    ptr::NonNull, //
+};
+
+use kernel::{
+    bindings as kernel_bindings,
+    prelude::*,
+    sync::atomic::ordering::Acquire, //
+};
+
+use super::{
+    ctrl::Controller,
+    request::{
+        Info,
+        Outcome,
+        RequestData,
+        ACTIVE,
+        CLAIMED,
+        GRANTED,
+        RECEIVING,
+        SENDING, //
+    },
+    request_send::SendRequest, //
+};
+use crate::{
+    abstractions::bvec::Cursor,
+    bindings, //
+};
+
+/// A handle for receiving the data and the response of a request.
+///
+/// # Invariants
+///
+/// It is the holder of `RECEIVING` of the request.
+pub(crate) struct RecvRequest<'a, T: Controller> {
+    data: NonNull<RequestData<T>>,
+    _tags: PhantomData<&'a ()>,
+}
+
+impl<T: Controller> RecvRequest<'_, T> {
+    /// Finds the request in flight that has `command_id`, unless a handle for receiving exists.
+    ///
+    /// # Safety
+    ///
+    /// `tags` are the tags of a queue of a `Ctrl<T>`, and stay while the handle exists.
+    pub(super) unsafe fn find(
+        tags: *mut kernel_bindings::blk_mq_tags,
+        command_id: u16,
+    ) -> Option<Self> {
+        // SAFETY: By the contract of this function.
+        let rq = unsafe { bindings::helper_nvme_find_rq(tags, command_id) };
+        if rq.is_null() {
+            return None;
+        }
+        // SAFETY: `rq` is a request of these tags. Its memory stays as long as they do, even if it
+        // is not in flight; the state tells.
+        let data = unsafe { RequestData::<T>::from_request(rq) };
+        // SAFETY: As above.
+        unsafe { data.as_ref() }.update(RECEIVING, 0, |state| {
+            state & (ACTIVE | CLAIMED | RECEIVING) == ACTIVE
+        })?;
+        // INVARIANT: Set just above.
+        Some(Self {
+            data,
+            _tags: PhantomData,
+        })
+    }
+
+    fn data(&self) -> &RequestData<T> {
+        // SAFETY: The request stays as long as the handle.
+        unsafe { self.data.as_ref() }
+    }
+
+    /// What is known of the request.
+    pub(crate) fn info(&self) -> Info {
+        self.data().info()
+    }
+
+    /// The memory that has not been received into, from the first byte on, and the transport's own
+    /// state.
+    pub(crate) fn parts_mut(&mut self) -> (&mut Cursor<'static>, &mut T::Recv) {
+        let data = self.data();
+        // SAFETY: By the type invariant nobody else uses either; they are different fields.
+        unsafe { (&mut *data.unreceived.get(), &mut *data.recv.get()) }
+    }
+
+    /// Gives the sending side leave to send more, and returns a handle for it if there is none; the
+    /// holder of one finds the grant when it is done with what it has.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if an earlier grant has not been found yet.
+    pub(crate) fn grant(&mut self, grant: T::Grant) -> Result<Option<SendRequest<T>>> {
+        let data = self.data();
+        if data.state.load(Acquire) & GRANTED != 0 {
+            return Err(EBUSY);
+        }
+        // SAFETY: `GRANTED` is set by the holder of this handle alone, and is not set.
+        unsafe { *data.grant.get() = grant };
+        let before = data.update(GRANTED | SENDING, 0, |_| true);
+        // INVARIANT: Set just above, if it was not.
+        Ok(before
+            .is_some_and(|state| state & SENDING == 0)
+            .then(|| SendRequest(self.data)))
+    }
+
+    /// Ends the request as the response says. Gives up the handle.
+    ///
+    /// `status` is the status field of the completion queue entry as on the wire but in CPU byte
+    /// order, `result` its first eight bytes as on the wire.
+    pub(crate) fn complete(self, status: u16, result: [u8; 8]) {
+        self.data().claim(Outcome {
+            status: status.to_le(),
+            result: u64::from_ne_bytes(result),
+        });
+    }
+}
+
+impl<T: Controller> Deref for RecvRequest<'_, T> {
+    type Target = T::Recv;
+
+    fn deref(&self) -> &T::Recv {
+        // SAFETY: By the type invariant nobody else uses it.
+        unsafe { &*self.data().recv.get() }
+    }
+}
+
+impl<T: Controller> DerefMut for RecvRequest<'_, T> {
+    fn deref_mut(&mut self) -> &mut T::Recv {
+        // SAFETY: By the type invariant nobody else uses it.
+        unsafe { &mut *self.data().recv.get() }
+    }
+}
+
+impl<T: Controller> Drop for RecvRequest<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant; the handle is gone.
+        unsafe { RequestData::release(self.data, RECEIVING) };
+    }
+}

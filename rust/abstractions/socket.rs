@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Kernel sockets that speak MPTCP, or the TCP that MPTCP fell back to.
+//!
+//! This module does not support datagrams, user memory or control messages.
+//!
+//! C headers: [`include/linux/net.h`](srctree/include/linux/net.h),
+//! [`include/net/sock.h`](srctree/include/net/sock.h)
+
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+
+use kernel::{
+    bindings as kernel_bindings,
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    prelude::*, //
+};
+
+use super::{
+    memalloc::NoIo,
+    net::Namespace,
+    segments::Segments,
+    skb::SkbReader,
+    sockaddr::{
+        Family,
+        SockAddr, //
+    }, //
+};
+use crate::bindings;
+
+/// A socket with a file of its own, closed when dropped.
+///
+/// # Invariants
+///
+/// `0` points to a socket that has a `sk`, and whose `file` holds one reference, which is ours.
+pub struct Socket(NonNull<kernel_bindings::socket>);
+
+// SAFETY: Every operation that is offered takes the socket lock or is safe without it.
+unsafe impl Send for Socket {}
+// SAFETY: As above.
+unsafe impl Sync for Socket {}
+
+/// How much a socket may hold back a kernel that writes to it in order to free memory.
+const ATOMIC: bindings::gfp_t = bindings::GFP_ATOMIC_RAW;
+
+impl Socket {
+    /// Makes an MPTCP socket in `net` that the kernel uses for block I/O. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOPROTOOPT` if MPTCP is disabled in `net`; what socket creation says otherwise.
+    pub fn new_mptcp(net: &Namespace, family: Family) -> Result<Self> {
+        let mut sock = core::ptr::null_mut();
+        // SAFETY: `net` is alive and `sock` is a place for the result.
+        to_result(unsafe {
+            bindings::sock_create_kern(
+                net.as_raw(),
+                family.as_raw(),
+                bindings::sock_type_SOCK_STREAM as i32,
+                bindings::IPPROTO_MPTCP as i32,
+                &mut sock,
+            )
+        })?;
+
+        // SAFETY: `sock_create_kern` succeeded, so the socket has a `sk`.
+        let sk = unsafe { (*sock).sk }.cast::<bindings::sock>();
+        // SAFETY: Nobody else has seen the socket, so its lock is free and its memory policy may
+        // be set.
+        unsafe {
+            bindings::helper_sock_reclassify(sk);
+            bindings::sk_net_refcnt_upgrade(sk.cast());
+            (*sk).sk_allocation = ATOMIC;
+            (*sk).sk_use_task_frag = false;
+            bindings::sk_set_memalloc(sk.cast());
+        }
+        // SAFETY: `sock` is ours and not used again.
+        unsafe { Self::with_file(sock) }
+    }
+
+    /// Gives a socket a file, as the TLS handshake and a synchronous close want it.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns `sock`, which has a `sk` and no file, and gives it up.
+    pub(super) unsafe fn with_file(sock: *mut kernel_bindings::socket) -> Result<Self> {
+        // SAFETY: By the contract of this function; on error C has released the socket.
+        from_err_ptr(unsafe {
+            bindings::sock_alloc_file(sock, bindings::O_CLOEXEC as i32, core::ptr::null())
+        })?;
+        // INVARIANT: The file that was made holds the socket and one reference, which we keep.
+        NonNull::new(sock).map(Self).ok_or(EINVAL)
+    }
+
+    /// The socket as C knows it.
+    pub(super) fn as_raw(&self) -> *mut kernel_bindings::socket {
+        self.0.as_ptr()
+    }
+
+    /// The protocol's half of the socket as C knows it.
+    pub(super) fn sk(&self) -> *mut bindings::sock {
+        // SAFETY: By the invariant the socket is alive; `sk` is not reassigned before its release.
+        unsafe { (*self.as_raw()).sk }.cast()
+    }
+
+    /// Whether this is an MPTCP socket, which may have fallen back to TCP; otherwise it is a plain
+    /// TCP socket, as MPTCP listeners accept them from peers that do not know MPTCP.
+    pub fn is_mptcp(&self) -> bool {
+        // SAFETY: The protocol of a socket does not change.
+        u32::from(unsafe { (*self.sk()).sk_protocol }) == bindings::IPPROTO_MPTCP as u32
+    }
+
+    /// Gives the socket a local address. May sleep.
+    pub fn bind(&self, addr: &SockAddr) -> Result {
+        // SAFETY: The socket is alive; C copies the address.
+        to_result(unsafe { bindings::kernel_bind(self.as_raw(), addr.as_raw(), SockAddr::LEN) })
+    }
+
+    /// Connects, and waits until it is done.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` after the time given to [`Socket::set_timeouts`], `EINTR` after a signal, and
+    /// what the network says.
+    pub fn connect(&self, addr: &SockAddr) -> Result {
+        // SAFETY: The socket is alive; C copies the address.
+        let ret =
+            unsafe { bindings::kernel_connect(self.as_raw(), addr.as_raw(), SockAddr::LEN, 0) };
+        match to_result(ret) {
+            // This is how a blocking connect says that `sk_sndtimeo` has passed.
+            Err(EINPROGRESS) => Err(ETIMEDOUT),
+            other => other,
+        }
+    }
+
+    /// The local address.
+    pub fn local_addr(&self) -> Result<SockAddr> {
+        // SAFETY: The socket is alive; C fills in at most a `sockaddr_storage`.
+        SockAddr::filled_by(|to| unsafe { bindings::kernel_getsockname(self.as_raw(), to) })
+    }
+
+    /// The peer's address.
+    pub fn peer_addr(&self) -> Result<SockAddr> {
+        // SAFETY: As above.
+        SockAddr::filled_by(|to| unsafe { bindings::kernel_getpeername(self.as_raw(), to) })
+    }
+
+    /// Shuts both directions down: nothing is received any more, and a send fails.
+    ///
+    /// May sleep. Calls the owner's [`closing`](super::events::Events::closing) before it returns.
+    pub fn shutdown(&self) {
+        // An error means that there is no connection any more, which is what was asked for.
+        // SAFETY: The socket is alive.
+        let _ = unsafe {
+            bindings::kernel_sock_shutdown(self.as_raw(), bindings::sock_shutdown_cmd_SHUT_RDWR)
+        };
+    }
+
+    /// Whether the connection is up.
+    pub fn is_established(&self) -> bool {
+        // SAFETY: The state is a byte that C too reads without the lock.
+        let state = unsafe { (&raw const (*self.sk()).__sk_common.skc_state).read_volatile() };
+        u32::from(state) == bindings::TCP_ESTABLISHED as u32
+    }
+
+    /// Whether a third of the send buffer is free, so that it is worth sending.
+    pub fn is_writeable(&self) -> bool {
+        // SAFETY: The socket is alive; C looks at counters only.
+        unsafe { bindings::helper_sk_stream_is_writeable(self.sk()) }
+    }
+
+    /// The CPU on which the stack last handled a packet of this connection, or -1.
+    pub fn incoming_cpu(&self) -> i32 {
+        // SAFETY: The socket is alive.
+        unsafe { bindings::helper_sk_incoming_cpu(self.sk()) }
+    }
+
+    fn send_msg(&self, msg: &mut kernel_bindings::msghdr) -> Result<usize> {
+        // A dead socket would otherwise signal SIGPIPE to whatever task happens to send.
+        msg.msg_flags |= bindings::MSG_NOSIGNAL;
+        // SAFETY: The socket is alive, and the iterator in `msg` covers memory that is valid for
+        // the call. MPTCP copies it; so does TCP without MSG_SPLICE_PAGES.
+        let ret = unsafe { bindings::sock_sendmsg(self.as_raw(), msg) };
+        to_result(ret)?;
+        Ok(ret as usize)
+    }
+
+    /// Copies as many bytes into the send buffer as it takes now, in one call.
+    ///
+    /// Sleeps for locks, not for space. The memory may be reused when this returns.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if there is no space; [`write_space`](super::events::Events::write_space) says
+    /// when there is. `EPIPE` and others if the connection is gone.
+    pub fn send(&self, segments: &Segments<'_, '_>) -> Result<usize> {
+        let mut msg: kernel_bindings::msghdr = Default::default();
+        msg.msg_flags = bindings::MSG_DONTWAIT;
+        segments.init_iter(&mut msg.msg_iter);
+        self.send_msg(&mut msg)
+    }
+
+    /// Sends all of `bytes`, and waits for space. For the few bytes of a handshake.
+    ///
+    /// # Errors
+    ///
+    /// `ECONNRESET` if the connection took only a part, and what sending says.
+    pub fn send_exact(&self, bytes: &[u8]) -> Result {
+        let mut vec = kernel_bindings::kvec {
+            iov_base: bytes.as_ptr().cast_mut().cast(),
+            iov_len: bytes.len(),
+        };
+        let mut msg: kernel_bindings::msghdr = Default::default();
+        // SAFETY: The iterator covers `bytes`, through `vec`, for the call that follows.
+        unsafe {
+            bindings::iov_iter_kvec(
+                &mut msg.msg_iter,
+                bindings::ITER_SOURCE,
+                &mut vec,
+                1,
+                bytes.len(),
+            )
+        };
+        if self.send_msg(&mut msg)? == bytes.len() {
+            Ok(())
+        } else {
+            Err(ECONNRESET)
+        }
+    }
+
+    /// Receives as many bytes as `out` holds, and waits for them. For handshakes.
+    ///
+    /// # Errors
+    ///
+    /// `ECONNRESET` if the stream ends before, `EAGAIN` if the time given to
+    /// [`Socket::set_timeouts`] passes, and what receiving says.
+    pub fn recv_exact(&self, out: &mut [u8]) -> Result {
+        let mut vec = kernel_bindings::kvec {
+            iov_base: out.as_mut_ptr().cast(),
+            iov_len: out.len(),
+        };
+        let mut msg: kernel_bindings::msghdr = Default::default();
+        let flags = bindings::MSG_WAITALL as i32;
+        // SAFETY: The socket is alive; C writes at most the length of `out` through `vec`.
+        let ret = unsafe {
+            bindings::kernel_recvmsg(self.as_raw(), &mut msg, &mut vec, 1, out.len(), flags)
+        };
+        to_result(ret)?;
+        if ret as usize == out.len() {
+            Ok(())
+        } else {
+            Err(ECONNRESET)
+        }
+    }
+
+    /// Hands everything that has been received to `actor`, piece by piece, without copying it
+    /// first (`read_sock`). Sleeps for the socket lock, not for data.
+    ///
+    /// `actor` runs with the socket lock held. While it is on the stack, C may call the owner's
+    /// [`data_ready`](super::events::Events::data_ready) and
+    /// [`closing`](super::events::Events::closing). `actor` must consume all it is shown, or fail.
+    ///
+    /// Returns the number of bytes consumed; 0 for no data and for the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// What `actor` returns, or what the protocol says. After an error of `actor` bytes may be
+    /// lost, and the connection is of no use any more.
+    pub fn read<F>(&self, actor: F) -> Result<usize>
+    where
+        F: FnMut(&mut SkbReader<'_>) -> Result,
+    {
+        let mut context = ReadContext {
+            actor,
+            error: None,
+            _lock: PhantomData,
+        };
+        let mut desc = kernel_bindings::read_descriptor_t {
+            written: 0,
+            count: 1,
+            arg: kernel_bindings::read_descriptor_t__bindgen_ty_1 {
+                data: (&raw mut context).cast(),
+            },
+            error: 0,
+        };
+
+        let sk = self.sk();
+        // SAFETY: The socket is alive and this is process context.
+        unsafe { bindings::lock_sock_nested(sk, 0) };
+        // kTLS replaces the operations of a socket, so they are read each time.
+        // SAFETY: The socket is alive and its operations are static.
+        let read_sock = unsafe { (*(&raw const (*self.as_raw()).ops).read_volatile()).read_sock };
+        let ret = match read_sock {
+            // SAFETY: The lock is held, `desc` and through it `context` live until this returns,
+            // and the actor is the one that knows the type of `context`.
+            Some(read_sock) => unsafe { read_sock(sk.cast(), &mut desc, Some(read_actor::<F>)) },
+            None => EOPNOTSUPP.to_errno(),
+        };
+        // SAFETY: Taken above.
+        unsafe { bindings::release_sock(sk) };
+
+        if let Some(error) = context.error {
+            return Err(error);
+        }
+        to_result(ret)?;
+        Ok(ret as usize)
+    }
+}
+
+impl Drop for Socket {
+    /// Closes the socket before it returns, so that an address is free for the next one. Closing
+    /// may allocate; it must not wait for I/O on a disk that may be this connection's.
+    fn drop(&mut self) {
+        let _scope = NoIo::enter();
+        // SAFETY: By the invariant the reference is ours and valid; not used again.
+        unsafe { bindings::__fput_sync((*self.as_raw()).file) };
+    }
+}
+
+/// What the C side of [`Socket::read`] hands through to [`read_actor`].
+struct ReadContext<F> {
+    actor: F,
+    error: Option<Error>,
+    _lock: PhantomData<*mut ()>,
+}
+
+/// The `sk_read_actor_t` of [`Socket::read`].
+///
+/// # Safety
+///
+/// Called by `read_sock` with the `desc` that was given to it, whose `data` points to a
+/// `ReadContext<F>` that nobody else uses meanwhile, and with `len` bytes of `skb` from `offset`.
+unsafe extern "C" fn read_actor<F>(
+    desc: *mut kernel_bindings::read_descriptor_t,
+    skb: *mut kernel_bindings::sk_buff,
+    offset: u32,
+    len: usize,
+) -> i32
+where
+    F: FnMut(&mut SkbReader<'_>) -> Result,
+{
+    // SAFETY: By the contract of this function.
+    let context = unsafe { &mut *(*desc).arg.data.cast::<ReadContext<F>>() };
+    // SAFETY: `skb` holds the announced bytes, and stays until the actor returns.
+    let mut reader = unsafe { SkbReader::new(skb, offset, len) };
+
+    match (context.actor)(&mut reader) {
+        Ok(()) => reader.consumed() as i32,
+        Err(error) => {
+            context.error = Some(error);
+            error.to_errno()
+        }
+    }
+}

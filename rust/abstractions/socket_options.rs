@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Options of sockets.
+//!
+//! On an MPTCP socket the `tcp_sock_set_*()`, `sock_set_*()` and `ip_sock_set_*()` helpers of C
+//! write to memory that belongs to other members or change nothing on the subflows, so options go
+//! through `do_sock_setsockopt()` here, which reaches the subflows that exist and those to come.
+//!
+//! C header: [`include/net/sock.h`](srctree/include/net/sock.h)
+
+use kernel::{
+    bindings as kernel_bindings,
+    error::to_result,
+    prelude::*, //
+};
+
+use super::socket::Socket;
+use crate::bindings;
+
+impl Socket {
+    fn set_option<T: Copy>(&self, level: u32, name: u32, mut value: T) -> Result {
+        // SAFETY: The socket is alive and C reads as many bytes as `value` has.
+        to_result(unsafe {
+            bindings::helper_sock_setsockopt(
+                self.as_raw(),
+                level as i32,
+                name as i32,
+                (&raw mut value).cast(),
+                size_of::<T>() as i32,
+            )
+        })
+    }
+
+    /// Sends what there is without waiting for more (`TCP_NODELAY`).
+    pub fn set_nodelay(&self) -> Result {
+        self.set_option(bindings::IPPROTO_TCP as u32, bindings::TCP_NODELAY, 1i32)
+    }
+
+    /// Throws away on close what was not sent, instead of sending it later (`SO_LINGER` of 0).
+    pub fn set_no_linger(&self) -> Result {
+        let linger = kernel_bindings::linger {
+            l_onoff: 1,
+            l_linger: 0,
+        };
+        self.set_option(bindings::SOL_SOCKET, bindings::SO_LINGER, linger)
+    }
+
+    /// Lets a listener take an address that closed connections still have (`SO_REUSEADDR`).
+    pub fn set_reuse_addr(&self) -> Result {
+        self.set_option(bindings::SOL_SOCKET, bindings::SO_REUSEADDR, 1i32)
+    }
+
+    /// Sets the priority of outgoing packets (`SO_PRIORITY`). After [`Socket::set_tos`], which
+    /// changes it.
+    pub fn set_priority(&self, priority: i32) -> Result {
+        self.set_option(bindings::SOL_SOCKET, bindings::SO_PRIORITY, priority)
+    }
+
+    /// Sets the type of service of outgoing IPv4 packets (`IP_TOS`).
+    pub fn set_tos(&self, tos: i32) -> Result {
+        self.set_option(bindings::IPPROTO_IP as u32, bindings::IP_TOS, tos)
+    }
+
+    /// Asks for a send buffer of `bytes`, beyond what `net.core.wmem_max` allows to users.
+    pub fn set_send_buffer(&self, bytes: i32) -> Result {
+        self.set_option(bindings::SOL_SOCKET, bindings::SO_SNDBUFFORCE, bytes)
+    }
+
+    /// Bounds how long [`Socket::connect`] and [`Socket::recv_exact`] wait, in milliseconds.
+    pub fn set_timeouts(&self, connect_ms: u32, recv_ms: u32) {
+        let sk = self.sk();
+        // SAFETY: Both are read by the calls that wait, and written by this one alone.
+        unsafe {
+            (*sk).sk_sndtimeo = kernel::time::msecs_to_jiffies(connect_ms) as isize;
+            (*sk).sk_rcvtimeo = kernel::time::msecs_to_jiffies(recv_ms) as isize;
+        }
+    }
+
+    /// Binds the socket to a network device (`SO_BINDTODEVICE`).
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if there is no such device in the socket's network namespace.
+    pub fn bind_to_device(&self, name: &CStr) -> Result {
+        let name = name.to_bytes();
+        // SAFETY: The socket is alive and C reads as many bytes as are announced.
+        to_result(unsafe {
+            bindings::helper_sock_setsockopt(
+                self.as_raw(),
+                bindings::SOL_SOCKET as i32,
+                bindings::SO_BINDTODEVICE as i32,
+                name.as_ptr().cast_mut().cast(),
+                name.len().try_into()?,
+            )
+        })
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Workqueues of one's own, and waiting for work.
+//!
+//! Adds to [`kernel::workqueue`] what it lacks: allocation, a CPU to run on, cancelling.
+//!
+//! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
+
+use core::{
+    ops::Deref,
+    ptr::NonNull, //
+};
+
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    workqueue::{
+        HasWork,
+        Queue,
+        RawWorkItem,
+        Work,
+        WorkItem, //
+    }, //
+};
+
+use crate::bindings;
+
+/// A CPU, or none in particular, for work to run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkCpu(i32);
+
+impl WorkCpu {
+    /// No CPU in particular.
+    pub const UNBOUND: Self = Self(bindings::wq_misc_consts_WORK_CPU_UNBOUND as i32);
+
+    /// The given CPU, or none in particular if the number is none of a possible CPU (sockets say
+    /// -1 when they do not know).
+    pub fn new(cpu: i32) -> Self {
+        match u32::try_from(cpu) {
+            Ok(nr) if nr < kernel::cpu::nr_cpu_ids() => Self(cpu),
+            _ => Self::UNBOUND,
+        }
+    }
+
+    /// A number that [`WorkCpu::new`] makes the same of.
+    pub fn raw(self) -> i32 {
+        self.0
+    }
+
+    /// The CPU as an index, if it is one in particular.
+    pub fn index(self) -> Option<usize> {
+        (self != Self::UNBOUND)
+            .then(|| usize::try_from(self.0).ok())
+            .flatten()
+    }
+
+    /// Whether the caller runs on this CPU at the moment.
+    pub fn is_current(self) -> bool {
+        // SAFETY: Reads a per-CPU variable; a stale answer is acceptable.
+        u32::try_from(self.0) == Ok(unsafe { bindings::raw_smp_processor_id() })
+    }
+}
+
+/// A workqueue that is destroyed when dropped.
+///
+/// # Invariants
+///
+/// The pointer came from `alloc_workqueue` and is not destroyed before `drop`.
+pub struct OwnedQueue(NonNull<bindings::workqueue_struct>);
+
+// SAFETY: Workqueues may be used and destroyed from any task.
+unsafe impl Send for OwnedQueue {}
+// SAFETY: As above.
+unsafe impl Sync for OwnedQueue {}
+
+impl OwnedQueue {
+    /// Allocates a workqueue for I/O: high priority, usable under memory pressure, one worker
+    /// pool per CPU, visible in sysfs.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`. May sleep.
+    pub fn new_io(name: &'static CStr) -> Result<Self> {
+        let flags = bindings::wq_flags_WQ_MEM_RECLAIM
+            | bindings::wq_flags_WQ_HIGHPRI
+            | bindings::wq_flags_WQ_PERCPU;
+        // SAFETY: `%s` consumes one NUL-terminated string, which is what is passed.
+        let queue = unsafe {
+            bindings::alloc_workqueue_noprof(c"%s".as_char_ptr(), flags, 0, name.as_char_ptr())
+        };
+        // INVARIANT: Fresh from `alloc_workqueue`.
+        NonNull::new(queue).map(Self).ok_or(ENOMEM)
+    }
+
+    /// Queues work for a CPU; hands the reference back if the work is queued already.
+    pub fn enqueue_on<W, const ID: u64>(&self, cpu: WorkCpu, work: W) -> W::EnqueueOutput
+    where
+        W: RawWorkItem<ID> + Send + 'static,
+    {
+        let queue = self.0.as_ptr();
+        // SAFETY: The closure returns `false` only if the work is queued already, and C touches
+        // the work only until then or, if it was queued, until it has run.
+        unsafe { work.__enqueue(move |work| bindings::queue_work_on(cpu.0, queue, work)) }
+    }
+}
+
+impl Deref for OwnedQueue {
+    type Target = Queue;
+
+    fn deref(&self) -> &Queue {
+        // SAFETY: By the invariant the queue lives at least as long as `self`.
+        unsafe { Queue::from_raw(self.0.as_ptr()) }
+    }
+}
+
+impl Drop for OwnedQueue {
+    fn drop(&mut self) {
+        // SAFETY: By the invariant the queue is valid. Nobody can queue on it any more, because
+        // queueing borrows `self`; C waits for what is queued.
+        unsafe { bindings::destroy_workqueue(self.0.as_ptr()) };
+    }
+}
+
+/// Takes work off its queue, and waits for it if it is running. May sleep.
+///
+/// The work may be queued again afterwards, so callers first stop whoever queues it.
+pub fn cancel_sync<T, const ID: u64>(owner: &Arc<T>)
+where
+    T: WorkItem<ID, Pointer = Arc<T>> + HasWork<T, ID>,
+{
+    let raw = Arc::as_ptr(owner).cast_mut();
+    // SAFETY: `owner` is a valid value that holds the work.
+    let work = unsafe { T::raw_get_work(raw) };
+    // SAFETY: `work` points to a valid `Work`.
+    let work = unsafe { Work::raw_get(work) };
+    // SAFETY: The work is initialised and stays alive because of `owner`.
+    if unsafe { bindings::cancel_work_sync(work) } {
+        // SAFETY: The work was pending and will not run, so the reference that `__enqueue` made
+        // of an `Arc` by `into_raw` has no other owner now.
+        drop(unsafe { Arc::from_raw(raw) });
+    }
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What only C can say: static inlines and macros whose bodies depend on the
+ * kernel's configuration or on private layouts, each as a function that Rust
+ * can call. No logic lives here.
+ */
+#ifndef _NVME_MPTCP_HELPERS_H
+#define _NVME_MPTCP_HELPERS_H
+
+#include <linux/blk-mq.h>
+#include <linux/types.h>
+
+struct bio_vec;
+struct blk_mq_tags;
+struct llist_head;
+struct llist_node;
+struct net;
+struct nvme_command;
+struct nvme_ctrl;
+struct nvmet_port;
+struct nvmet_sq;
+struct nvmf_ctrl_options;
+struct page;
+struct request;
+struct scatterlist;
+struct sock;
+struct socket;
+union nvme_result;
+
+/* net.c */
+struct net *helper_current_net(void);
+void helper_get_net(struct net *net);
+void helper_put_net(struct net *net);
+bool helper_net_has_device(struct net *net, const char *name);
+int helper_sock_setsockopt(struct socket *sock, int level, int name,
+			   void *value, int len);
+void helper_write_lock_callbacks(struct sock *sk);
+void helper_write_unlock_callbacks(struct sock *sk);
+void helper_read_lock_callbacks(struct sock *sk);
+void helper_read_unlock_callbacks(struct sock *sk);
+bool helper_sk_stream_is_writeable(struct sock *sk);
+int helper_sk_incoming_cpu(const struct sock *sk);
+void helper_sock_reclassify(struct sock *sk);
+unsigned int helper_memalloc_noreclaim_save(void);
+void helper_memalloc_noreclaim_restore(unsigned int flags);
+unsigned int helper_memalloc_noio_save(void);
+void helper_memalloc_noio_restore(unsigned int flags);
+bool helper_llist_add(struct llist_node *node, struct llist_head *head);
+struct llist_node *helper_llist_del_all(struct llist_head *head);
+struct page *helper_addr_to_page(const void *addr);
+
+/* nvme.c */
+void helper_nvme_get_ctrl(struct nvme_ctrl *ctrl);
+void helper_nvme_put_ctrl(struct nvme_ctrl *ctrl);
+enum nvme_ctrl_state helper_nvme_ctrl_state(struct nvme_ctrl *ctrl);
+bool helper_nvme_ctrl_sgl_supported(struct nvme_ctrl *ctrl);
+const char *helper_nvmf_ctrl_subsysnqn(struct nvme_ctrl *ctrl);
+unsigned int helper_nvmf_nr_io_queues(struct nvmf_ctrl_options *opts);
+bool helper_nvme_check_ready(struct nvme_ctrl *ctrl, struct request *rq, bool live);
+void helper_nvme_start_request(struct request *rq);
+struct request *helper_nvme_find_rq(struct blk_mq_tags *tags, u16 command_id);
+u16 helper_nvme_cid(struct request *rq);
+bool helper_nvme_try_complete_req(struct request *rq, __le16 status,
+				  union nvme_result result);
+void helper_nvmf_complete_timed_out_request(struct request *rq);
+const char *helper_nvme_opcode_str(int qid, struct nvme_command *cmd);
+u32 helper_rq_data_len(struct request *rq);
+bool helper_rq_is_write(struct request *rq);
+bool helper_rq_is_read(struct request *rq);
+const struct bio_vec *helper_rq_special_vec(struct request *rq);
+enum blk_eh_timer_return helper_nvme_timeout(struct request *rq);
+
+/* abstractions/nvme/blk_mq.rs */
+u32 rust_nvme_request_timeout(struct request *rq);
+
+/* nvmet.c */
+void helper_nvmet_sq_put_tls_key(struct nvmet_sq *sq);
+bool helper_nvmet_port_secure_channel_required(struct nvmet_port *port);
+void helper_sgl_to_bvecs(struct scatterlist *sgl, unsigned int nents,
+			 struct bio_vec *vecs);
+
+#endif /* _NVME_MPTCP_HELPERS_H */

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The helpers of the host module. */
+#include "net.c"
+#include "nvme.c"

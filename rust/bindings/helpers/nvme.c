@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Static inlines and macros of blk-mq and the NVMe host core, for Rust. */
+#include <linux/blk-mq.h>
+
+#include "nvme.h"
+#include "fabrics.h"
+#include "helpers.h"
+
+void helper_nvme_get_ctrl(struct nvme_ctrl *ctrl)
+{
+	nvme_get_ctrl(ctrl);
+}
+
+void helper_nvme_put_ctrl(struct nvme_ctrl *ctrl)
+{
+	nvme_put_ctrl(ctrl);
+}
+
+enum nvme_ctrl_state helper_nvme_ctrl_state(struct nvme_ctrl *ctrl)
+{
+	return nvme_ctrl_state(ctrl);
+}
+
+bool helper_nvme_ctrl_sgl_supported(struct nvme_ctrl *ctrl)
+{
+	return nvme_ctrl_sgl_supported(ctrl);
+}
+
+const char *helper_nvmf_ctrl_subsysnqn(struct nvme_ctrl *ctrl)
+{
+	return nvmf_ctrl_subsysnqn(ctrl);
+}
+
+unsigned int helper_nvmf_nr_io_queues(struct nvmf_ctrl_options *opts)
+{
+	return nvmf_nr_io_queues(opts);
+}
+
+bool helper_nvme_check_ready(struct nvme_ctrl *ctrl, struct request *rq, bool live)
+{
+	return nvme_check_ready(ctrl, rq, live);
+}
+
+void helper_nvme_start_request(struct request *rq)
+{
+	nvme_start_request(rq);
+}
+
+struct request *helper_nvme_find_rq(struct blk_mq_tags *tags, u16 command_id)
+{
+	return nvme_find_rq(tags, command_id);
+}
+
+u16 helper_nvme_cid(struct request *rq)
+{
+	return nvme_cid(rq);
+}
+
+bool helper_nvme_try_complete_req(struct request *rq, __le16 status,
+				  union nvme_result result)
+{
+	return nvme_try_complete_req(rq, status, result);
+}
+
+void helper_nvmf_complete_timed_out_request(struct request *rq)
+{
+	nvmf_complete_timed_out_request(rq);
+}
+
+const char *helper_nvme_opcode_str(int qid, struct nvme_command *cmd)
+{
+	return nvme_fabrics_opcode_str(qid, cmd);
+}
+
+u32 helper_rq_data_len(struct request *rq)
+{
+	return blk_rq_nr_phys_segments(rq) ? blk_rq_payload_bytes(rq) : 0;
+}
+
+bool helper_rq_is_write(struct request *rq)
+{
+	return rq_data_dir(rq) == WRITE;
+}
+
+bool helper_rq_is_read(struct request *rq)
+{
+	return req_op(rq) == REQ_OP_READ;
+}
+
+const struct bio_vec *helper_rq_special_vec(struct request *rq)
+{
+	return rq->rq_flags & RQF_SPECIAL_PAYLOAD ? &rq->special_vec : NULL;
+}
+
+/* blk_mq_ops.timeout returns an enum, which kCFI tells from the u32 of Rust. */
+enum blk_eh_timer_return helper_nvme_timeout(struct request *rq)
+{
+	return rust_nvme_request_timeout(rq);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Static inlines and macros of the NVMe target core, as functions for Rust. */
+#include <linux/bvec.h>
+#include <linux/scatterlist.h>
+
+#include "nvmet.h"
+#include "helpers.h"
+
+void helper_nvmet_sq_put_tls_key(struct nvmet_sq *sq)
+{
+	nvmet_sq_put_tls_key(sq);
+}
+
+bool helper_nvmet_port_secure_channel_required(struct nvmet_port *port)
+{
+	return nvmet_port_secure_channel_required(port);
+}
+
+void helper_sgl_to_bvecs(struct scatterlist *sgl, unsigned int nents,
+			 struct bio_vec *vecs)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+
+	for_each_sg(sgl, sg, nents, i)
+		bvec_set_page(&vecs[i], sg_page(sg), sg->length, sg->offset);
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Opening a connection: the socket, and the exchange of ICReq and ICResp.
+//!
+//! C counterparts: `nvme_tcp_alloc_queue()`, `nvme_tcp_init_connection()`.
+
+use kernel::{
+    dev_err,
+    dev_warn,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
+};
+
+use super::{
+    Crc,
+    Ctrl, //
+};
+use crate::{
+    abstractions::socket::Socket,
+    wire::{
+        Decoder,
+        Digests,
+        Event,
+        ICReq,
+        ICResp,
+        Input,
+        Layout,
+        Pda,
+        Pdu,
+        Role,
+        PFV_1_0, //
+    }, //
+};
+
+/// How long connecting may take, in milliseconds. The third SYN goes out 3 s after the first, and
+/// without MP_CAPABLE; if the controller's machine comes back just then and answers it, the kernel
+/// takes the path for one that drops MPTCP, and does without on all connections for an hour.
+const CONNECT_TIMEOUT_MS: u32 = 2500;
+
+/// How long to wait for ICResp, in milliseconds.
+const ICRESP_TIMEOUT_MS: u32 = 10_000;
+
+/// A connection to a controller that has agreed on its parameters.
+pub(crate) struct Connection {
+    /// The controller.
+    pub(crate) ctrl: ARef<Ctrl>,
+    /// The socket.
+    pub(crate) socket: Arc<Socket>,
+    /// What the PDUs look like that are sent.
+    pub(crate) layout: Layout,
+    /// The bytes of data that the controller takes in one H2CData PDU.
+    pub(crate) maxh2cdata: u32,
+}
+
+impl Connection {
+    /// Opens a connection for queue `qid`, and returns it with a decoder for what follows.
+    ///
+    /// # Errors
+    ///
+    /// What the network says; `EPROTO` if the controller does not speak the protocol.
+    pub(crate) fn open(ctrl: &Ctrl, qid: u16) -> Result<(Self, Decoder<Crc>)> {
+        let socket = new_socket(ctrl).inspect_err(|error| {
+            dev_err!(
+                ctrl.device(),
+                "queue {qid}: failed to make a socket: {error:?}\n"
+            );
+        })?;
+        socket.connect(ctrl.remote()).inspect_err(|error| {
+            dev_err!(ctrl.device(), "queue {qid}: failed to connect: {error:?}\n");
+        })?;
+
+        let request = ICReq {
+            pfv: PFV_1_0,
+            hpda: Pda::DWORD,
+            digests: Digests {
+                header: ctrl.options().hdr_digest(),
+                data: ctrl.options().data_digest(),
+            },
+            maxr2t: 0,
+        };
+        let mut decoder = Decoder::new(Role::Host);
+        let response = exchange(ctrl, qid, &socket, &request, &mut decoder).inspect_err(|_| {
+            socket.shutdown();
+        })?;
+        let layout = response.layout(&request).map_err(|error| {
+            dev_err!(ctrl.device(), "queue {qid}: {error}\n");
+            socket.shutdown();
+            EPROTO
+        })?;
+        decoder.set_digests(layout.digests);
+
+        let this = Self {
+            ctrl: ctrl.to_ref(),
+            socket: Arc::new(socket, GFP_KERNEL)?,
+            layout,
+            maxh2cdata: response.maxh2cdata,
+        };
+        Ok((this, decoder))
+    }
+}
+
+/// Makes a socket as the options of the controller say.
+fn new_socket(ctrl: &Ctrl) -> Result<Socket> {
+    let options = ctrl.options();
+    let family = ctrl.remote().family().ok_or(EAFNOSUPPORT)?;
+    let socket = Socket::new_mptcp(ctrl.namespace(), family)?;
+
+    socket.set_timeouts(CONNECT_TIMEOUT_MS, ICRESP_TIMEOUT_MS);
+    socket.set_nodelay()?;
+    // What could not be sent before a connection is given up must not be sent later, when the
+    // commands have been sent again over another one.
+    socket.set_no_linger()?;
+    if options.tos() >= 0 {
+        socket.set_tos(options.tos())?;
+    }
+    if ctrl.so_priority() > 0 {
+        socket.set_priority(ctrl.so_priority())?;
+    }
+    if let Some(source) = ctrl.source() {
+        socket.bind(source)?;
+    }
+    if let Some(device) = options.host_iface() {
+        socket.bind_to_device(device)?;
+    }
+    Ok(socket)
+}
+
+/// Sends ICReq, and waits for ICResp.
+fn exchange(
+    ctrl: &Ctrl,
+    qid: u16,
+    socket: &Socket,
+    request: &ICReq,
+    decoder: &mut Decoder<Crc>,
+) -> Result<ICResp> {
+    let mut out = KBox::new([0u8; ICReq::MAX_HEADER], GFP_KERNEL)?;
+    let len = request.emit(&mut out[..]).map_err(|_| EINVAL)?;
+    socket
+        .send_exact(out.get(..len).ok_or(EINVAL)?)
+        .inspect_err(|error| {
+            dev_err!(
+                ctrl.device(),
+                "queue {qid}: failed to send ICReq: {error:?}\n"
+            );
+        })?;
+
+    loop {
+        let len = match decoder.input() {
+            Input::Bytes(bytes) => {
+                socket.recv_exact(bytes).inspect_err(|error| {
+                    dev_err!(ctrl.device(), "queue {qid}: no ICResp: {error:?}\n");
+                })?;
+                bytes.len()
+            }
+            Input::Payload(_) => return Err(EPROTO),
+        };
+        match decoder.advance(len) {
+            Ok(None) => {}
+            Ok(Some(Event::Pdu(Pdu::ICResp(response)))) => return Ok(response),
+            Ok(Some(Event::Pdu(Pdu::C2HTermReq(reason)))) => {
+                dev_warn!(
+                    ctrl.device(),
+                    "queue {qid}: refused by the controller: {reason}\n"
+                );
+                return Err(ECONNREFUSED);
+            }
+            Ok(Some(_)) => return Err(EPROTO),
+            Err(error) => {
+                dev_err!(ctrl.device(), "queue {qid}: {error}\n");
+                return Err(EPROTO);
+            }
+        }
+    }
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The life of a controller: made, recovered from errors, reset, removed.
+//!
+//! C counterparts: `nvme_tcp_alloc_ctrl()`, `nvme_tcp_error_recovery_work()`,
+//! `nvme_reset_ctrl_work()`, `nvme_tcp_timeout()`.
+
+use kernel::{
+    dev_info,
+    dev_warn,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
+};
+
+use super::{
+    queue::Queue,
+    request::{
+        Grant,
+        RecvState,
+        SendState, //
+    },
+    set_up::{
+        set_up,
+        tear_down,
+        tear_down_admin_queue,
+        tear_down_io_queues, //
+    },
+    Context,
+    Ctrl, //
+};
+use crate::{
+    abstractions::{
+        net::Namespace,
+        nvme::{
+            ctrl::{
+                Controller,
+                State,
+                TimedOut, //
+            },
+            options::Options,
+            request::{
+                Info,
+                SendRequest, //
+            },
+            status::Failure,
+            transport::Registry, //
+        },
+        sockaddr::{
+            Family,
+            SockAddr, //
+        }, //
+    },
+    NvmeMptcp, //
+};
+
+/// The port of the discovery service, when the user names none.
+const DISCOVERY_PORT: &CStr = c"8009";
+
+/// The port of other subsystems, when the user names none. `nvme-cli` names one for transports
+/// that it knows.
+const IO_PORT: &CStr = c"4420";
+
+/// The most queues of each type is one per CPU, so this many are always enough.
+const MAX_QUEUES: usize = u16::MAX as usize;
+
+static REGISTRY: Registry<Host> = Registry::new();
+
+type Outcome = core::result::Result<(), Failure>;
+
+/// The transport's part of a controller.
+pub(crate) struct Host {
+    /// The network namespace of whoever connected, for the first connection and all others.
+    namespace: ARef<Namespace>,
+    remote: SockAddr,
+    source: Option<SockAddr>,
+    so_priority: i32,
+    /// The admin queue, and as many I/O queues as there may ever be.
+    queues: KVec<Arc<Queue>>,
+}
+
+impl Host {
+    /// The network namespace in which connections are made.
+    pub(crate) fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// The address to connect to.
+    pub(crate) fn remote(&self) -> &SockAddr {
+        &self.remote
+    }
+
+    /// The address to connect from, if the user chose one.
+    pub(crate) fn source(&self) -> Option<&SockAddr> {
+        self.source.as_ref()
+    }
+
+    /// The priority of outgoing packets, if positive.
+    pub(crate) fn so_priority(&self) -> i32 {
+        self.so_priority
+    }
+
+    /// The admin queue, which is always there.
+    pub(crate) fn admin_queue(&self) -> core::result::Result<&Arc<Queue>, Failure> {
+        self.queues.first().ok_or(ENODEV.into())
+    }
+
+    /// The I/O queues with numbers from `first` up to and without `end`.
+    pub(crate) fn io_queues(&self, first: u32, end: u32) -> impl Iterator<Item = &Arc<Queue>> {
+        let len = self.queues.len();
+        let first = (first as usize).min(len);
+        let end = (end as usize).clamp(first, len);
+        self.queues.get(first..end).unwrap_or_default().iter()
+    }
+}
+
+fn parse_address(namespace: &Namespace, options: &Options) -> Result<(SockAddr, Option<SockAddr>)> {
+    let (Some(addr), port) = (options.traddr(), options.trsvcid()) else {
+        return Err(EINVAL);
+    };
+    let remote = SockAddr::parse(namespace, Family::Any, addr, port).inspect_err(|_| {
+        pr_err!("malformed address passed: {addr:?}:{port:?}\n");
+    })?;
+    let source = options.host_traddr().map(|addr| {
+        SockAddr::parse(namespace, Family::Any, addr, None).inspect_err(|_| {
+            pr_err!("malformed src address passed: {addr:?}\n");
+        })
+    });
+    Ok((remote, source.transpose()?))
+}
+
+impl Controller for Host {
+    type Module = NvmeMptcp;
+    type Context = Context;
+    type Queue = Queue;
+    type Send = SendState;
+    type Recv = RecvState;
+    type Grant = Grant;
+
+    const NAME: &'static CStr = c"mptcp";
+
+    fn registry() -> &'static Registry<Self> {
+        &REGISTRY
+    }
+
+    fn default_port(options: &Options) -> &'static CStr {
+        if options.discovery_nqn() {
+            DISCOVERY_PORT
+        } else {
+            IO_PORT
+        }
+    }
+
+    fn new(context: &Context, options: &Options) -> Result<Self> {
+        if options.wants_tls() {
+            pr_err!("TLS is not supported on MPTCP sockets\n");
+            return Err(EOPNOTSUPP);
+        }
+        let namespace = Namespace::current();
+        let (remote, source) = parse_address(&namespace, options)?;
+        if let Some(device) = options.host_iface() {
+            if !namespace.has_device(device) {
+                pr_err!("invalid interface passed: {device:?}\n");
+                return Err(ENODEV);
+            }
+        }
+
+        let count = (options.nr_io_queues() as usize)
+            .saturating_add(options.nr_write_queues() as usize)
+            .saturating_add(options.nr_poll_queues() as usize)
+            .saturating_add(1)
+            .min(MAX_QUEUES);
+        let mut queues = KVec::with_capacity(count, GFP_KERNEL)?;
+        for qid in 0..count {
+            queues.push(Queue::new(context, u16::try_from(qid)?)?, GFP_KERNEL)?;
+        }
+        Ok(Self {
+            namespace,
+            remote,
+            source,
+            so_priority: context.so_priority,
+            queues,
+        })
+    }
+
+    fn queue(&self, qid: usize) -> Option<&Arc<Queue>> {
+        self.queues.get(qid)
+    }
+
+    fn set_up(ctrl: &Ctrl, new: bool) -> Outcome {
+        set_up(ctrl, new)?;
+        if new {
+            let (remote, subsystem) = (ctrl.remote(), ctrl.subsystem_nqn());
+            let host = ctrl.options().host_nqn();
+            dev_info!(
+                ctrl.device(),
+                "new ctrl: NQN {subsystem:?}, addr {remote}, hostnqn: {host:?}\n"
+            );
+        }
+        Ok(())
+    }
+
+    fn recover(ctrl: &Ctrl) {
+        ctrl.stop_keep_alive();
+        ctrl.flush_async_event();
+        tear_down_io_queues(ctrl, false);
+        // Requests fail or wait, as the core decides, while there is no connection.
+        ctrl.unquiesce_io_queues();
+        tear_down_admin_queue(ctrl, false);
+        ctrl.unquiesce_admin_queue();
+        ctrl.stop_auth();
+
+        // If that is not possible, the controller is being removed.
+        if ctrl.change_state(State::Connecting) {
+            reconnect_or_remove(ctrl, 0);
+        }
+    }
+
+    fn reconnect(ctrl: &Ctrl) {
+        let attempt = ctrl.count_reconnect();
+        let most = ctrl.options().max_reconnects();
+        match set_up(ctrl, false) {
+            Ok(()) => {
+                let device = ctrl.device();
+                dev_info!(
+                    device,
+                    "Successfully reconnected (attempt {attempt}/{most})\n"
+                );
+                ctrl.reset_reconnects();
+            }
+            Err(failure) => {
+                let device = ctrl.device();
+                dev_info!(device, "Failed reconnect attempt {attempt}/{most}\n");
+                reconnect_or_remove(ctrl, failure.code());
+            }
+        }
+    }
+
+    fn reset(ctrl: &Ctrl) {
+        ctrl.stop();
+        tear_down(ctrl, false);
+        if !ctrl.change_state(State::Connecting) {
+            return;
+        }
+        if let Err(failure) = set_up(ctrl, false) {
+            ctrl.count_reconnect();
+            reconnect_or_remove(ctrl, failure.code());
+        }
+    }
+
+    fn delete(ctrl: &Ctrl) {
+        tear_down(ctrl, true);
+    }
+
+    fn submit_async_event(ctrl: &Ctrl) {
+        if let Ok(queue) = ctrl.admin_queue() {
+            queue.submit_async_event();
+        }
+    }
+
+    fn source_address(ctrl: &Ctrl) -> Option<SockAddr> {
+        ctrl.admin_queue().ok()?.source_address()
+    }
+
+    fn is_live(queue: &Queue) -> bool {
+        queue.is_live()
+    }
+
+    fn prepare(queue: &Queue, request: &mut SendRequest<Self>) {
+        queue.prepare(request);
+    }
+
+    fn queue_rq(queue: &Arc<Queue>, request: SendRequest<Self>, last: bool) {
+        queue.submit(request, last);
+    }
+
+    fn commit_rqs(queue: &Arc<Queue>) {
+        queue.flush();
+    }
+
+    fn poll(queue: &Arc<Queue>) -> u32 {
+        queue.poll()
+    }
+
+    fn timed_out(ctrl: &Ctrl, queue: &Arc<Queue>, info: &Info) -> TimedOut {
+        dev_warn!(
+            ctrl.device(),
+            "queue {}: command {:#06x} timed out\n",
+            queue.id(),
+            info.command_id
+        );
+        if ctrl.state() == State::Live {
+            // Recovery ends this request among all others.
+            ctrl.start_recovery();
+            return TimedOut::Wait;
+        }
+        // Whoever sets the controller up or tears it down waits for this request, and cannot be
+        // waited for.
+        queue.stop();
+        TimedOut::Complete
+    }
+}
+
+/// Tries again later, unless the failure `status` or the number of attempts says that it is over.
+fn reconnect_or_remove(ctrl: &Ctrl, status: i32) {
+    // If it is being reset or removed, somebody else goes on.
+    if ctrl.state() != State::Connecting {
+        return;
+    }
+    if ctrl.schedule_reconnect(status) {
+        let delay = ctrl.options().reconnect_delay();
+        dev_info!(ctrl.device(), "Reconnecting in {delay} seconds...\n");
+    } else {
+        dev_info!(ctrl.device(), "Removing controller ({status})...\n");
+        ctrl.remove();
+    }
+}

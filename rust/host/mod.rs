@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The host: controllers and queues of NVMe/TCP over MPTCP.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`controller`] | makes controllers, recovers from errors, resets |
+//! | [`set_up`] | the steps of setting a controller up and tearing it down |
+//! | [`queue`] | the life of a queue, and its work |
+//! | [`connection`] | opens a connection and exchanges ICReq and ICResp |
+//! | [`request`] | what a request carries, and what a command says of its data |
+//! | [`send`] | commands and data, as trains of PDUs |
+//! | [`recv`] | responses, data and R2Ts |
+//! | [`async_event`] | Asynchronous Event Requests |
+//! | [`cpu`] | which CPU a queue works on |
+//!
+//! Locks, in the order in which they are taken:
+//!
+//! 1. `Queue::link`: the connection comes and goes.
+//! 2. `Queue::receiver`.
+//! 3. `Queue::sender`.
+//! 4. the socket lock, inside [`Socket::send`](crate::abstractions::socket::Socket::send) and
+//!    [`Socket::read`](crate::abstractions::socket::Socket::read).
+//!
+//! Requests are completed with the receiver and the socket lock held, as in the C driver. So
+//! whatever a completion calls must not take any of these locks.
+//!
+//! Specification: NVMe over TCP transport 1.0. C counterpart: `drivers/nvme/host/tcp.c`.
+
+#![deny(unsafe_code)]
+
+pub(crate) mod async_event;
+pub(crate) mod connection;
+pub(crate) mod controller;
+pub(crate) mod cpu;
+pub(crate) mod queue;
+pub(crate) mod recv;
+pub(crate) mod request;
+pub(crate) mod send;
+pub(crate) mod set_up;
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use crate::{
+    abstractions::{
+        crc32c,
+        workqueue::OwnedQueue, //
+    },
+    wire, //
+};
+
+pub(crate) use controller::Host;
+
+/// A controller, with the core's part.
+pub(crate) type Ctrl = crate::abstractions::nvme::ctrl::Ctrl<Host>;
+
+/// What all controllers share.
+pub(crate) struct Context {
+    /// Where queues do their work.
+    workqueue: Arc<OwnedQueue>,
+    /// Which CPUs they do it on.
+    cpus: Arc<cpu::Load>,
+    /// The priority of outgoing packets, if positive (the parameter `so_priority`).
+    so_priority: i32,
+}
+
+impl Context {
+    /// Allocates what all controllers share. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new(so_priority: i32) -> Result<Self> {
+        Ok(Self {
+            workqueue: Arc::new(OwnedQueue::new_io(c"nvme_mptcp_wq")?, GFP_KERNEL)?,
+            cpus: Arc::new(cpu::Load::new()?, GFP_KERNEL)?,
+            so_priority,
+        })
+    }
+}
+
+/// The kernel's CRC32C, for the wire layer.
+pub(crate) struct Crc;
+
+impl wire::Crc32c for Crc {
+    fn update(crc: u32, bytes: &[u8]) -> u32 {
+        crc32c::update(crc, bytes)
+    }
+}

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The life of a queue, and its work.
+//!
+//! A queue object lives as long as its controller. Its connection comes and goes.
+//!
+//! C counterparts: `nvme_tcp_start_queue()`, `nvme_tcp_stop_queue()`, `nvme_tcp_io_work()`.
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            ordering::{
+                Acquire,
+                Relaxed,
+                Release, //
+            },
+            Atomic, //
+        },
+        Arc,
+        Mutex, //
+    },
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    },
+    workqueue::{
+        impl_has_work,
+        new_work,
+        Work,
+        WorkItem, //
+    }, //
+};
+
+use super::{
+    connection::Connection,
+    cpu,
+    recv::Receiver,
+    request,
+    send::{
+        Progress,
+        Sender, //
+    },
+    Context,
+    Ctrl,
+    Host, //
+};
+use crate::{
+    abstractions::{
+        events::{
+            Events,
+            Hooked, //
+        },
+        inbox::Inbox,
+        nvme::{
+            request::SendRequest,
+            status::Failure, //
+        },
+        sockaddr::SockAddr,
+        workqueue::{
+            cancel_sync,
+            OwnedQueue,
+            WorkCpu, //
+        }, //
+    },
+    wire::{
+        self,
+        Decoder, //
+    }, //
+};
+
+/// How long the work of a queue goes on before it lets others work.
+const WORK_BUDGET: Delta = Delta::from_millis(1);
+
+/// The connection of a queue.
+enum Link {
+    /// There is none.
+    Down,
+    /// ICReq and ICResp have been exchanged.
+    Open(Arc<Connection>, KBox<Decoder<super::Crc>>),
+    /// Commands can be sent and responses received.
+    Started(Arc<Connection>, Hooked<Watcher>),
+}
+
+/// A queue, the admin queue being number 0.
+#[pin_data]
+pub(crate) struct Queue {
+    id: u16,
+    workqueue: Arc<OwnedQueue>,
+    cpus: Arc<cpu::Load>,
+    /// Whether the Connect command has succeeded.
+    live: Atomic<bool>,
+    /// Whether somebody polls, so that data need not wake the work.
+    polling: Atomic<bool>,
+    /// Whether an Asynchronous Event Request is to be sent.
+    async_event: Atomic<bool>,
+    /// The bytes of data that fit into a capsule.
+    in_capsule: Atomic<u32>,
+    /// The CPU to work on.
+    io_cpu: Atomic<i32>,
+    /// Requests that are to be sent.
+    inbox: Inbox<SendRequest<Host>>,
+    #[pin]
+    link: Mutex<Link>,
+    #[pin]
+    receiver: Mutex<Receiver>,
+    #[pin]
+    sender: Mutex<Sender>,
+    #[pin]
+    io_work: Work<Self>,
+}
+
+impl_has_work! {
+    impl HasWork<Self> for Queue { self.io_work }
+}
+
+impl Queue {
+    /// Makes a queue without a connection. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new(context: &Context, id: u16) -> Result<Arc<Self>> {
+        let receiver = Receiver::new(id)?;
+        let sender = Sender::new(id)?;
+        Arc::pin_init(
+            pin_init!(Self {
+                id,
+                workqueue: context.workqueue.clone(),
+                cpus: context.cpus.clone(),
+                live: Atomic::new(false),
+                polling: Atomic::new(false),
+                async_event: Atomic::new(false),
+                in_capsule: Atomic::new(0),
+                io_cpu: Atomic::new(WorkCpu::UNBOUND.raw()),
+                inbox: Inbox::new(),
+                link <- new_mutex!(Link::Down, "nvme_mptcp::Queue::link"),
+                receiver <- new_mutex!(receiver, "nvme_mptcp::Queue::receiver"),
+                sender <- new_mutex!(sender, "nvme_mptcp::Queue::sender"),
+                io_work <- new_work!("nvme_mptcp::Queue::io_work"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Opens the connection.
+    ///
+    /// # Errors
+    ///
+    /// What [`Connection::open`] says.
+    pub(crate) fn open(&self, ctrl: &Ctrl) -> Result {
+        let (connection, decoder) = Connection::open(ctrl, self.id)?;
+        let in_capsule = match self.id {
+            0 => request::ADMIN_IN_CAPSULE,
+            _ => ctrl.in_capsule_len(),
+        };
+        self.in_capsule.store(in_capsule, Relaxed);
+        *self.link.lock() = Link::Open(
+            Arc::new(connection, GFP_KERNEL)?,
+            KBox::new(decoder, GFP_KERNEL)?,
+        );
+        Ok(())
+    }
+
+    /// Lets commands be sent, and sends Connect.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTCONN` if the connection is not open; what the controller says to Connect. The queue is
+    /// stopped then.
+    pub(crate) fn start(self: &Arc<Self>, ctrl: &Ctrl) -> core::result::Result<(), Failure> {
+        self.hook(ctrl)?;
+        if self.id != 0 {
+            let cpu = self.cpus.choose(ctrl, self.id);
+            self.io_cpu.store(cpu.raw(), Relaxed);
+        }
+        // What came before the callbacks were there has woken nobody.
+        self.kick();
+
+        let connected = match self.id {
+            0 => ctrl.connect_admin_queue(),
+            id => ctrl.connect_io_queue(id),
+        };
+        match connected {
+            Ok(()) => self.live.store(true, Release),
+            Err(_) => self.stop(),
+        }
+        connected
+    }
+
+    /// Hands the connection to receiver and sender, and hears of its events.
+    fn hook(self: &Arc<Self>, ctrl: &Ctrl) -> Result {
+        let mut link = self.link.lock();
+        let (connection, decoder) = match core::mem::replace(&mut *link, Link::Down) {
+            Link::Open(connection, decoder) => (connection, decoder),
+            other => {
+                *link = other;
+                return Err(ENOTCONN);
+            }
+        };
+        self.receiver.lock().open(connection.clone(), decoder);
+        self.sender.lock().open(connection.clone());
+
+        let watcher = Arc::new(
+            Watcher {
+                queue: self.clone(),
+                ctrl: ctrl.to_ref(),
+            },
+            GFP_KERNEL,
+        )?;
+        let hooked = Hooked::new(connection.socket.clone(), watcher)?;
+        *link = Link::Started(connection, hooked);
+        Ok(())
+    }
+
+    /// Closes the connection: nothing is sent or received any more, and requests that wait to
+    /// be sent fail. When this returns, no handle of a request of this queue exists.
+    pub(crate) fn stop(self: &Arc<Self>) {
+        let mut link = self.link.lock();
+        let (connection, hooked) = match core::mem::replace(&mut *link, Link::Down) {
+            Link::Started(connection, hooked) => (connection, hooked),
+            other => {
+                *link = other;
+                return;
+            }
+        };
+        self.live.store(false, Release);
+        connection.socket.shutdown();
+        drop(hooked);
+        self.receiver.lock().close();
+        self.sender.lock().close();
+        cancel_sync(self);
+        self.fail_inbox();
+
+        let cpu = WorkCpu::new(self.io_cpu.xchg(WorkCpu::UNBOUND.raw(), Relaxed));
+        self.cpus.release(cpu);
+    }
+
+    /// Closes a connection that was not started.
+    pub(crate) fn close(&self) {
+        let link = core::mem::replace(&mut *self.link.lock(), Link::Down);
+        drop(link);
+    }
+
+    /// The number of the queue.
+    pub(crate) fn id(&self) -> u16 {
+        self.id
+    }
+
+    /// Whether commands can be sent. Does not sleep.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live.load(Acquire)
+    }
+
+    /// The address that the queue is connected from.
+    pub(crate) fn source_address(&self) -> Option<SockAddr> {
+        match &*self.link.lock() {
+            Link::Started(connection, _) => connection.socket.local_addr().ok(),
+            _ => None,
+        }
+    }
+
+    /// Says in the command of a request where its data are.
+    pub(crate) fn prepare(&self, request: &mut SendRequest<Host>) {
+        request::prepare(request, self.in_capsule.load(Relaxed));
+    }
+
+    /// Takes a request to send; `last` if no other follows at once.
+    pub(crate) fn submit(self: &Arc<Self>, request: SendRequest<Host>, last: bool) {
+        self.inbox.push(request);
+        if last {
+            self.flush();
+        }
+    }
+
+    /// Sends what there is: now, if this is the queue's CPU and nobody sends, or soon.
+    pub(crate) fn flush(self: &Arc<Self>) {
+        if self.inbox.is_empty() {
+            return;
+        }
+        if WorkCpu::new(self.io_cpu.load(Relaxed)).is_current() {
+            if let Some(mut sender) = self.sender.try_lock() {
+                let progress = sender.send(&self.inbox, &self.async_event);
+                drop(sender);
+                if progress == Progress::Blocked || self.inbox.is_empty() {
+                    return;
+                }
+            }
+        }
+        self.kick();
+    }
+
+    /// Sends an Asynchronous Event Request.
+    pub(crate) fn submit_async_event(self: &Arc<Self>) {
+        self.async_event.store(true, Release);
+        self.kick();
+    }
+
+    /// Lets the queue work. From any context.
+    pub(crate) fn kick(self: &Arc<Self>) {
+        let cpu = WorkCpu::new(self.io_cpu.load(Relaxed));
+        // If the work is queued already, it has not begun to look at what there is.
+        let _ = self.workqueue.enqueue_on(cpu, self.clone());
+    }
+
+    /// Receives what there is, for somebody who waits; returns how many requests it completed.
+    pub(crate) fn poll(self: &Arc<Self>) -> u32 {
+        if !self.is_live() {
+            return 0;
+        }
+        self.polling.store(true, Release);
+        let completed = match self.receiver.try_lock() {
+            Some(mut receiver) => {
+                receiver.receive(self);
+                receiver.take_completed()
+            }
+            None => 0,
+        };
+        self.polling.store(false, Release);
+        completed
+    }
+
+    /// Fails the requests that nobody will send.
+    fn fail_inbox(&self) {
+        self.sender.lock().send(&self.inbox, &self.async_event);
+    }
+
+    /// Tells the controller what is wrong with the PDU whose header is `offending`.
+    pub(crate) fn terminate(&self, connection: &Connection, error: &wire::Error, offending: &[u8]) {
+        // The other way round the locks are never taken, so this does not deadlock; but it does
+        // not wait either, because the sender may be stuck in a connection that is dead.
+        if let Some(mut sender) = self.sender.try_lock() {
+            sender.terminate(connection, error, offending);
+        }
+    }
+
+    /// Where R2Ts are handed to the sender.
+    pub(crate) fn inbox(&self) -> &Inbox<SendRequest<Host>> {
+        &self.inbox
+    }
+}
+
+impl WorkItem for Queue {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        let start = Instant::<Monotonic>::now();
+        loop {
+            let sent = match this.sender.try_lock() {
+                Some(mut sender) => sender.send(&this.inbox, &this.async_event),
+                // Whoever sends at the moment looks at the inbox again, or kicks.
+                None => Progress::Idle,
+            };
+            let received = this.receiver.lock().receive(&this);
+
+            if sent != Progress::More && !received {
+                return;
+            }
+            if start.elapsed() > WORK_BUDGET {
+                break;
+            }
+        }
+        this.kick();
+    }
+}
+
+/// Hears of the events of a connection.
+struct Watcher {
+    queue: Arc<Queue>,
+    ctrl: ARef<Ctrl>,
+}
+
+impl Events for Watcher {
+    fn data_ready(&self) {
+        if !self.queue.polling.load(Acquire) {
+            self.queue.kick();
+        }
+    }
+
+    fn write_space(&self) {
+        self.queue.kick();
+    }
+
+    fn closing(&self) {
+        self.ctrl.start_recovery();
+    }
+}

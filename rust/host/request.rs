@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a request carries for the transport, and what its command says of its data.
+//!
+//! C counterparts: `struct nvme_tcp_request`, `nvme_tcp_map_data()`.
+
+use kernel::prelude::*;
+
+use super::{
+    Crc,
+    Host, //
+};
+use crate::{
+    abstractions::{
+        nvme::request::{
+            Info,
+            SendRequest, //
+        },
+        segments::Segments, //
+    },
+    wire::{
+        finish,
+        sqe::{
+            self,
+            Sgl, //
+        },
+        C2hTransfer,
+        CapsuleCmd,
+        Error,
+        H2CData,
+        H2cTransfer,
+        Layout,
+        CRC_SEED,
+        DIGEST_LEN,
+        R2T, //
+    }, //
+};
+
+/// The bytes of data that fit into the capsule of an admin or a fabrics command
+/// (`NVME_TCP_ADMIN_CCSZ`).
+pub(crate) const ADMIN_IN_CAPSULE: u32 = 8192;
+
+/// The opcode of fabrics commands.
+const FABRICS: u8 = 0x7f;
+
+/// Which header a PDU has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Header {
+    /// The capsule of the request, not sealed yet.
+    #[default]
+    Unsealed,
+    /// The capsule of the request.
+    Capsule,
+    /// The H2CData header of the sender's state.
+    H2CData,
+}
+
+/// What the sender keeps for a request: the PDU that is being sent, and where it is.
+pub(crate) struct SendState {
+    header: Header,
+    header_len: usize,
+    /// Data in this PDU, in bytes.
+    data_len: u32,
+    digest: Option<[u8; DIGEST_LEN]>,
+    /// How much of the PDU has been sent, in bytes.
+    sent: usize,
+    /// How much of the request's data has been put into PDUs, in bytes.
+    data_sent: u32,
+    h2c: H2cTransfer,
+    h2c_header: [u8; H2CData::MAX_HEADER],
+}
+
+impl Default for SendState {
+    fn default() -> Self {
+        Self {
+            header: Header::default(),
+            header_len: 0,
+            data_len: 0,
+            digest: None,
+            sent: 0,
+            data_sent: 0,
+            h2c: H2cTransfer::new(),
+            h2c_header: [0; H2CData::MAX_HEADER],
+        }
+    }
+}
+
+/// What the receiver keeps for a request.
+pub(crate) struct RecvState {
+    /// The data that have come.
+    pub(crate) c2h: C2hTransfer,
+    /// Whether a data digest was wrong.
+    pub(crate) corrupt: bool,
+}
+
+impl Default for RecvState {
+    fn default() -> Self {
+        Self {
+            c2h: C2hTransfer::new(),
+            corrupt: false,
+        }
+    }
+}
+
+/// What the receiver tells the sender: the R2T that has come.
+pub(crate) type Grant = Option<R2T>;
+
+/// Says in the submission queue entry where the data are: in the capsule, if they fit into
+/// `in_capsule` bytes and go to the controller.
+pub(crate) fn prepare(request: &mut SendRequest<Host>, in_capsule: u32) {
+    let Info {
+        data_len, is_write, ..
+    } = request.info();
+    let entry = request.sqe_mut();
+    let room = if sqe::opcode(entry) == FABRICS {
+        ADMIN_IN_CAPSULE
+    } else {
+        in_capsule
+    };
+    let sgl = if data_len == 0 {
+        Sgl::Null
+    } else if is_write && data_len <= room {
+        Sgl::InCapsule {
+            offset: 0,
+            len: data_len,
+        }
+    } else {
+        Sgl::Transport { len: data_len }
+    };
+    sqe::set_sgl1(entry, sgl);
+    if matches!(sgl, Sgl::InCapsule { .. }) {
+        request.data_len = data_len;
+    }
+}
+
+/// The PDU of a request that is being sent.
+impl SendRequest<Host> {
+    /// Makes the PDU ready to be sent, if it is not.
+    ///
+    /// # Errors
+    ///
+    /// If a PDU of this size cannot be.
+    pub(crate) fn seal(&mut self, layout: &Layout) -> Result<(), Error> {
+        if self.header != Header::Unsealed {
+            return Ok(());
+        }
+        let data_len = self.data_len;
+        let (capsule, state) = self.parts_mut();
+        state.header_len = CapsuleCmd::seal::<Crc>(layout, data_len, capsule)?;
+        state.header = Header::Capsule;
+        self.take_data(layout);
+        Ok(())
+    }
+
+    /// Follows the R2T `r2t`: the next PDU is the first that it asks for.
+    ///
+    /// # Errors
+    ///
+    /// If the R2T asks for what it may not.
+    pub(crate) fn follow(&mut self, r2t: &R2T, layout: &Layout, max: u32) -> Result<(), Error> {
+        let data_len = self.info().data_len;
+        let sent = self.data_sent;
+        self.h2c.r2t(r2t, data_len, sent)?;
+        self.next_data(layout, max).map(|_| ())
+    }
+
+    /// Makes the next H2CData PDU of the R2T that is being followed; `false` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If a PDU of this size cannot be.
+    pub(crate) fn next_data(&mut self, layout: &Layout, max: u32) -> Result<bool, Error> {
+        let Some(pdu) = self.h2c.next(max) else {
+            return Ok(false);
+        };
+        self.header_len = pdu.emit::<Crc>(layout, &mut self.h2c_header)?;
+        self.header = Header::H2CData;
+        self.data_len = pdu.datal;
+        self.sent = 0;
+        self.take_data(layout);
+        Ok(true)
+    }
+
+    /// Counts the data of the PDU as put into one, and computes their digest.
+    fn take_data(&mut self, layout: &Layout) {
+        let data_len = self.data_len;
+        self.data_sent = self.data_sent.saturating_add(data_len);
+        self.digest = (layout.digests.data && data_len > 0).then(|| {
+            let mut data = self.unsent().clone();
+            finish(data.crc32c(CRC_SEED, data_len as usize))
+        });
+    }
+
+    /// Length of the PDU in bytes.
+    fn pdu_len(&self) -> usize {
+        self.header_len
+            .saturating_add(self.data_len as usize)
+            .saturating_add(self.digest.map_or(0, |digest| digest.len()))
+    }
+
+    /// Whether all of the PDU has been sent.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.header != Header::Unsealed && self.sent == self.pdu_len()
+    }
+
+    /// Whether a part of the PDU, but not all of it, has been sent.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.sent > 0
+    }
+
+    /// Adds what has not been sent of the PDU; `false` if there is no room for all of it.
+    pub(crate) fn add_to<'data>(&'data self, segments: &mut Segments<'_, 'data>) -> bool {
+        let header: &[u8] = match self.header {
+            Header::H2CData => &self.h2c_header,
+            Header::Capsule | Header::Unsealed => self.capsule(),
+        };
+        let header = header.get(self.sent..self.header_len).unwrap_or_default();
+        let data_end = self.header_len.saturating_add(self.data_len as usize);
+        let data_left = data_end.saturating_sub(self.sent.max(self.header_len));
+        let digest = self.digest.as_ref().map_or(&[][..], |digest| {
+            digest
+                .get(self.sent.saturating_sub(data_end)..)
+                .unwrap_or_default()
+        });
+
+        segments.add_bytes(header)
+            && segments.add_data(self.unsent(), data_left)
+            && segments.add_bytes(digest)
+    }
+
+    /// Notes that up to `len` bytes have been sent; returns how many of them were of this PDU, and
+    /// whether it is complete.
+    pub(crate) fn sent(&mut self, len: usize) -> (usize, bool) {
+        let data_end = self.header_len.saturating_add(self.data_len as usize);
+        let data_at = |sent: usize| sent.clamp(self.header_len, data_end);
+        let left = self.pdu_len().saturating_sub(self.sent);
+        let taken = len.min(left);
+        let after = self.sent.saturating_add(taken);
+        let data = data_at(after).saturating_sub(data_at(self.sent));
+
+        self.sent = after;
+        self.advance(data);
+        (taken, taken == left)
+    }
+}

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sending commands and data, as trains of PDUs: one `sendmsg` for as many as there are.
+//!
+//! Every `sendmsg` on an MPTCP socket copies, takes the locks of the connection and of a subflow,
+//! and pushes what it has; `MSG_MORE` changes none of that. So it is the number of calls that
+//! costs.
+//!
+//! C counterpart: `nvme_tcp_try_send()`.
+
+use kernel::{
+    alloc::kvec::PushError,
+    dev_err,
+    prelude::*,
+    sync::{
+        atomic::{
+            ordering::{
+                Acquire,
+                Release, //
+            },
+            Atomic, //
+        },
+        Arc, //
+    }, //
+};
+
+use super::{
+    async_event::AsyncEvent,
+    connection::Connection,
+    Host, //
+};
+use crate::{
+    abstractions::{
+        inbox::{
+            Fifo,
+            Inbox, //
+        },
+        memalloc::NoReclaim,
+        nvme::{
+            ctrl::State,
+            request::SendRequest,
+            status::HOST_PATH_ERROR, //
+        },
+        segments::SegmentBuffer, //
+    },
+    wire::{
+        self,
+        Role,
+        TermReq, //
+    }, //
+};
+
+/// The most places of memory in a train: enough for a megabyte of single pages.
+const MAX_SEGMENTS: usize = 272;
+
+/// The most requests in a train.
+const MAX_REQUESTS: usize = 64;
+
+/// The most trains before somebody else has a turn.
+const MAX_TRAINS: u32 = 16;
+
+/// How far sending came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// There is nothing to send.
+    Idle,
+    /// There is no room; [`write_space`](crate::abstractions::events::Events::write_space) says
+    /// when there is.
+    Blocked,
+    /// There is more to send.
+    More,
+}
+
+/// Why sending stopped for good.
+enum Fault {
+    Socket(Error),
+    Protocol(wire::Error),
+}
+
+impl<T> From<PushError<T>> for Fault {
+    fn from(_: PushError<T>) -> Self {
+        Self::Socket(ENOSPC)
+    }
+}
+
+impl From<wire::Error> for Fault {
+    fn from(error: wire::Error) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+/// Where requests go.
+enum Outlet {
+    /// Over a connection.
+    Open(Arc<Connection>),
+    /// Nowhere: error recovery is about to end all requests, and to try them again later.
+    Broken,
+    /// Back, at once: those who wait for them need to know.
+    Closed,
+}
+
+/// The sending side of a queue.
+pub(crate) struct Sender {
+    qid: u16,
+    outlet: Outlet,
+    /// Requests in the order in which they came, from the inbox.
+    waiting: Fifo<SendRequest<Host>>,
+    /// Requests whose PDUs are ready; only the first may be sent in part.
+    train: KVec<SendRequest<Host>>,
+    /// Takes the place of `train` while that is gone through.
+    departed: KVec<SendRequest<Host>>,
+    async_event: KBox<AsyncEvent>,
+    segments: SegmentBuffer,
+}
+
+impl Sender {
+    /// Makes a sender without a connection. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new(qid: u16) -> Result<Self> {
+        Ok(Self {
+            qid,
+            outlet: Outlet::Closed,
+            waiting: Fifo::new(),
+            train: KVec::with_capacity(MAX_REQUESTS, GFP_KERNEL)?,
+            departed: KVec::with_capacity(MAX_REQUESTS, GFP_KERNEL)?,
+            async_event: KBox::new(AsyncEvent::new(), GFP_KERNEL)?,
+            segments: SegmentBuffer::new(MAX_SEGMENTS)?,
+        })
+    }
+
+    /// Sends over `connection` from now on.
+    pub(crate) fn open(&mut self, connection: Arc<Connection>) {
+        self.outlet = Outlet::Open(connection);
+        self.async_event.clear();
+    }
+
+    /// Sends nothing any more: requests fail.
+    pub(crate) fn close(&mut self) {
+        self.outlet = Outlet::Closed;
+        while let Some(request) = self.train.pop() {
+            request.fail(HOST_PATH_ERROR);
+        }
+    }
+
+    /// Sends what is in `inbox`, and an Asynchronous Event Request if `async_event` says so.
+    pub(crate) fn send(
+        &mut self,
+        inbox: &Inbox<SendRequest<Host>>,
+        async_event: &Atomic<bool>,
+    ) -> Progress {
+        let Outlet::Open(connection) = &self.outlet else {
+            self.turn_away(inbox);
+            return Progress::Idle;
+        };
+        let connection = connection.clone();
+
+        // Memory that is freed by writing to this disk must not be needed for writing to it.
+        let _scope = NoReclaim::enter();
+        for _ in 0..MAX_TRAINS {
+            inbox.drain_into(&mut self.waiting);
+            match self.send_train(&connection, async_event) {
+                Ok(Progress::More) => {}
+                Ok(progress) => return progress,
+                Err(fault) => {
+                    self.give_up(&connection, fault);
+                    self.turn_away(inbox);
+                    return Progress::Idle;
+                }
+            }
+        }
+        Progress::More
+    }
+
+    /// Does with requests what is done without a connection.
+    fn turn_away(&mut self, inbox: &Inbox<SendRequest<Host>>) {
+        inbox.drain_into(&mut self.waiting);
+        while let Some(request) = self.waiting.pop() {
+            if matches!(self.outlet, Outlet::Closed) {
+                request.fail(HOST_PATH_ERROR);
+            }
+        }
+    }
+
+    /// Makes up a train, and sends as much of it as there is room for.
+    fn send_train(
+        &mut self,
+        connection: &Connection,
+        async_event: &Atomic<bool>,
+    ) -> Result<Progress, Fault> {
+        self.couple(connection)?;
+        let begun = self.train.first().is_some_and(|first| first.is_begun());
+        if !begun && self.async_event.unsent().is_empty() && async_event.load(Acquire) {
+            async_event.store(false, Release);
+            self.async_event.make(&connection.layout)?;
+        }
+
+        let mut segments = self.segments.begin();
+        segments.add_bytes(self.async_event.unsent());
+        for request in &self.train {
+            if !request.add_to(&mut segments) {
+                break;
+            }
+        }
+        let len = segments.len();
+        if len == 0 {
+            return Ok(Progress::Idle);
+        }
+        let sent = match connection.socket.send(&segments) {
+            Ok(sent) => sent,
+            // Room that was made just before the socket noted that we wait for it wakes nobody.
+            Err(EAGAIN) if connection.socket.is_writeable() => return Ok(Progress::More),
+            Err(EAGAIN) => return Ok(Progress::Blocked),
+            Err(error) => return Err(Fault::Socket(error)),
+        };
+        self.uncouple(connection, sent)?;
+        // Even if not all was sent: only a send that finds no room makes the socket tell of room.
+        Ok(Progress::More)
+    }
+
+    /// Moves waiting requests to the train, and makes their PDUs.
+    fn couple(&mut self, connection: &Connection) -> Result<(), Fault> {
+        while self.train.len() < MAX_REQUESTS {
+            let Some(mut request) = self.waiting.pop() else {
+                break;
+            };
+            if request.is_over() {
+                continue;
+            }
+            if request.is_sent() {
+                match next_pdu(request, connection)? {
+                    Some(next) => request = next,
+                    None => continue,
+                }
+            }
+            request.seal(&connection.layout)?;
+            self.train.push_within_capacity(request)?;
+        }
+        Ok(())
+    }
+
+    /// Takes off the train what has been sent.
+    fn uncouple(&mut self, connection: &Connection, mut sent: usize) -> Result<(), Fault> {
+        sent = sent.saturating_sub(self.async_event.sent(sent));
+
+        core::mem::swap(&mut self.train, &mut self.departed);
+        for mut request in self.departed.drain_all() {
+            let (taken, done) = request.sent(sent);
+            sent = sent.saturating_sub(taken);
+            if !done {
+                self.train.push_within_capacity(request)?;
+            } else if let Some(request) = next_pdu(request, connection)? {
+                self.waiting.push(request);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the connection after a fault, and tells the controller why if it is to blame.
+    fn give_up(&mut self, connection: &Connection, fault: Fault) {
+        let device = connection.ctrl.device();
+        match fault {
+            Fault::Socket(error) => {
+                dev_err!(device, "queue {}: failed to send: {error:?}\n", self.qid);
+            }
+            Fault::Protocol(error) => {
+                dev_err!(device, "queue {}: {error}\n", self.qid);
+                self.terminate(connection, &error, &[]);
+            }
+        }
+        let recovering =
+            connection.ctrl.start_recovery() || connection.ctrl.state() == State::Resetting;
+        self.close_or_break(recovering && self.qid != 0);
+    }
+
+    /// Sends nothing any more. I/O that recovery will try again must not be ended by us: it would
+    /// come back at once, and be ended again, until its retries are used up.
+    fn close_or_break(&mut self, broken: bool) {
+        if broken {
+            self.outlet = Outlet::Broken;
+            self.train.clear();
+        } else {
+            self.close();
+        }
+    }
+
+    /// Sends H2CTermReq about a PDU whose header is `offending`, unless a PDU is only half sent.
+    pub(crate) fn terminate(
+        &mut self,
+        connection: &Connection,
+        error: &wire::Error,
+        offending: &[u8],
+    ) {
+        let begun =
+            self.train.first().is_some_and(|first| first.is_begun()) || self.async_event.is_begun();
+        let Some(request) = TermReq::answering(error).filter(|_| !begun) else {
+            return;
+        };
+        let Ok(mut pdu) = KBox::new([0u8; TermReq::MAX_HEADER], GFP_NOWAIT) else {
+            return;
+        };
+        if let Ok(len) = request.emit(Role::Host, offending, &mut pdu[..]) {
+            let mut segments = self.segments.begin();
+            segments.add_bytes(pdu.get(..len).unwrap_or_default());
+            // The connection is at its end; if there is no room, the controller does without.
+            let _ = connection.socket.send(&segments);
+        }
+    }
+}
+
+/// The next PDU of a request of which one has been sent, if there is one; otherwise the request's
+/// handle is given up.
+fn next_pdu(
+    mut request: SendRequest<Host>,
+    connection: &Connection,
+) -> Result<Option<SendRequest<Host>>, wire::Error> {
+    let layout = &connection.layout;
+    if request.is_over() {
+        return Ok(None);
+    }
+    if request.next_data(layout, connection.maxh2cdata)? {
+        return Ok(Some(request));
+    }
+    match request.next_grant() {
+        Some((mut request, Some(r2t))) => {
+            request.follow(&r2t, layout, connection.maxh2cdata)?;
+            Ok(Some(request))
+        }
+        Some((_, None)) | None => Ok(None),
+    }
+}

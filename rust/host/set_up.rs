@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Setting a controller's queues up, and tearing them down.
+//!
+//! The order of the steps is that of the C transports, on which the NVMe core relies.
+//!
+//! C counterparts: `nvme_tcp_setup_ctrl()`, `nvme_tcp_teardown_ctrl()` and what they call.
+
+use kernel::{
+    dev_err,
+    dev_info,
+    dev_warn,
+    prelude::*, //
+};
+
+use super::Ctrl;
+use crate::abstractions::nvme::{
+    ctrl::State,
+    status::Failure, //
+};
+
+type Outcome = core::result::Result<(), Failure>;
+
+/// Connects the queues, and makes the controller live.
+pub(crate) fn set_up(ctrl: &Ctrl, new: bool) -> Outcome {
+    set_up_admin_queue(ctrl, new)?;
+    let done = finish_set_up(ctrl, new);
+    if done.is_err() {
+        ctrl.stop_keep_alive();
+        tear_down_admin_queue(ctrl, new);
+    }
+    done
+}
+
+/// What follows when the admin queue works.
+fn finish_set_up(ctrl: &Ctrl, new: bool) -> Outcome {
+    check_features(ctrl)?;
+    let has_io = ctrl.queue_count() > 1;
+    if has_io {
+        set_up_io_queues(ctrl, new)?;
+    }
+    if !ctrl.change_state(State::Live) {
+        // The controller is being removed.
+        if has_io {
+            tear_down_io_queues(ctrl, new);
+        }
+        return Err(EINVAL.into());
+    }
+    ctrl.start();
+    Ok(())
+}
+
+/// Checks what the controller says of itself.
+fn check_features(ctrl: &Ctrl) -> Outcome {
+    if ctrl.in_capsule_offset() != 0 {
+        dev_err!(ctrl.device(), "in-capsule data offset is not supported\n");
+        return Err(EOPNOTSUPP.into());
+    }
+    if !ctrl.supports_sgls() {
+        dev_err!(ctrl.device(), "the controller does not support SGLs\n");
+        return Err(EOPNOTSUPP.into());
+    }
+    let (wanted, granted) = (ctrl.options().queue_size(), ctrl.queue_size());
+    if wanted > granted as usize {
+        let device = ctrl.device();
+        dev_warn!(
+            device,
+            "queue_size {wanted} > {granted} that the controller has\n"
+        );
+    }
+    if let Some(most) = ctrl.clamp_queue_size() {
+        let device = ctrl.device();
+        dev_warn!(
+            device,
+            "queue size {granted} > {most} commands, clamping down\n"
+        );
+    }
+    Ok(())
+}
+
+fn set_up_admin_queue(ctrl: &Ctrl, new: bool) -> Outcome {
+    let queue = ctrl.admin_queue()?;
+    queue.open(ctrl)?;
+    if new {
+        ctrl.alloc_admin_tag_set().inspect_err(|_| queue.close())?;
+    }
+    let done = queue.start(ctrl).and_then(|()| {
+        enable(ctrl).inspect_err(|_| {
+            queue.stop();
+            ctrl.cancel_admin_requests();
+        })
+    });
+    if done.is_err() {
+        if new {
+            ctrl.remove_admin_tag_set();
+        }
+        ctrl.cancel_async_event();
+        queue.close();
+    }
+    done
+}
+
+fn enable(ctrl: &Ctrl) -> Outcome {
+    ctrl.enable()?;
+    ctrl.unquiesce_admin_queue();
+    ctrl.init_finish().inspect_err(|_| {
+        ctrl.quiesce_admin_queue();
+        ctrl.sync_admin_queue();
+    })
+}
+
+fn set_up_io_queues(ctrl: &Ctrl, new: bool) -> Outcome {
+    let count = ctrl.set_up_io_queue_count()?;
+    dev_info!(ctrl.device(), "creating {count} I/O queues.\n");
+    let end = count.saturating_add(1);
+
+    for queue in ctrl.io_queues(1, end) {
+        if let Err(error) = queue.open(ctrl) {
+            close_io_queues(ctrl);
+            return Err(error.into());
+        }
+    }
+    if new {
+        ctrl.alloc_io_tag_set()
+            .inspect_err(|_| close_io_queues(ctrl))?;
+    }
+    let done = start_io_queues(ctrl, new, end);
+    if done.is_err() {
+        stop_io_queues(ctrl);
+        ctrl.cancel_io_requests();
+        if new {
+            ctrl.remove_io_tag_set();
+        }
+        close_io_queues(ctrl);
+    }
+    done
+}
+
+/// Starts the queues that have tags, gives tags to as many queues as there are now, and starts the
+/// rest of them.
+fn start_io_queues(ctrl: &Ctrl, new: bool, end: u32) -> Outcome {
+    let tagged = ctrl.tagged_io_queues().saturating_add(1).min(end);
+    for queue in ctrl.io_queues(1, tagged) {
+        queue.start(ctrl)?;
+    }
+    if !new {
+        ctrl.start_freeze();
+        ctrl.unquiesce_io_queues();
+        let frozen = ctrl.wait_freeze();
+        if frozen {
+            ctrl.update_io_queue_tags();
+        }
+        ctrl.unfreeze();
+        if !frozen {
+            quiesce_io(ctrl);
+            return Err(ENODEV.into());
+        }
+    }
+    for queue in ctrl.io_queues(tagged, ctrl.tagged_io_queues().saturating_add(1)) {
+        queue.start(ctrl).inspect_err(|_| quiesce_io(ctrl))?;
+    }
+    Ok(())
+}
+
+fn quiesce_io(ctrl: &Ctrl) {
+    ctrl.quiesce_io_queues();
+    ctrl.sync_io_queues();
+}
+
+fn stop_io_queues(ctrl: &Ctrl) {
+    for queue in ctrl.io_queues(1, ctrl.queue_count()) {
+        queue.stop();
+    }
+}
+
+fn close_io_queues(ctrl: &Ctrl) {
+    for queue in ctrl.io_queues(1, ctrl.queue_count()) {
+        queue.close();
+    }
+}
+
+/// Stops the I/O queues and ends their requests; `remove` if they will not be started again.
+pub(crate) fn tear_down_io_queues(ctrl: &Ctrl, remove: bool) {
+    if ctrl.queue_count() <= 1 {
+        return;
+    }
+    quiesce_io(ctrl);
+    stop_io_queues(ctrl);
+    ctrl.cancel_io_requests();
+    if remove {
+        ctrl.unquiesce_io_queues();
+        ctrl.remove_io_tag_set();
+    }
+    close_io_queues(ctrl);
+}
+
+/// Stops the admin queue and ends its requests; `remove` if it will not be started again.
+pub(crate) fn tear_down_admin_queue(ctrl: &Ctrl, remove: bool) {
+    let Ok(queue) = ctrl.admin_queue() else {
+        return;
+    };
+    ctrl.quiesce_admin_queue();
+    ctrl.sync_admin_queue();
+    queue.stop();
+    ctrl.cancel_admin_requests();
+    if remove {
+        ctrl.unquiesce_admin_queue();
+        ctrl.remove_admin_tag_set();
+    }
+    ctrl.cancel_async_event();
+    queue.close();
+}
+
+/// Tears a controller down that may still answer.
+pub(crate) fn tear_down(ctrl: &Ctrl, shutdown: bool) {
+    tear_down_io_queues(ctrl, shutdown);
+    ctrl.quiesce_admin_queue();
+    ctrl.disable(shutdown);
+    tear_down_admin_queue(ctrl, shutdown);
+}
