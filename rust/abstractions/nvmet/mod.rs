@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The NVMe target core, for fabrics transports.
+//!
+//! A transport registers itself ([`transport`]), listens where the core tells it to ([`port`]),
+//! makes a pair of queues for each connection ([`queue`]) and hands commands to the core, which
+//! gives them back when they are done ([`command`]).
+//!
+//! This module does not support metadata, peer-to-peer memory or PCI endpoint controllers.
+//!
+//! C header: [`drivers/nvme/target/nvmet.h`](srctree/drivers/nvme/target/nvmet.h)
+
+pub(crate) mod command;
+mod data;
+pub(crate) mod port;
+pub(crate) mod queue;
+pub(crate) mod status;
+pub(crate) mod transport;
+
+use kernel::workqueue;
+
+use crate::bindings;
+
+/// The target core's workqueue (`nvmet_wq`).
+///
+/// Connections are to be released on it: before the core frees a port, it waits for what has been
+/// queued here.
+pub(crate) fn workqueue() -> &'static workqueue::Queue {
+    // SAFETY: The core makes the queue when it is loaded and destroys it when it is unloaded,
+    // which it cannot be before this module, and does not reassign the variable in between.
+    unsafe { workqueue::Queue::from_raw(bindings::nvmet_wq) }
+}

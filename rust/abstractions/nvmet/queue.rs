@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The submission and completion queue of a connection.
+//!
+//! C header: [`drivers/nvme/target/nvmet.h`](srctree/drivers/nvme/target/nvmet.h),
+//! `struct nvmet_sq`, `struct nvmet_cq`.
+
+use core::marker::PhantomPinned;
+
+use kernel::{
+    error::to_result,
+    prelude::*,
+    sync::Arc,
+    types::Opaque, //
+};
+
+use super::{
+    port::PortHandle,
+    transport::{
+        self,
+        Transport, //
+    }, //
+};
+use crate::bindings;
+
+/// A controller, by identity: what it was when a queue was connected to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CtrlId(usize);
+
+impl CtrlId {
+    pub(super) fn of(ctrl: *mut bindings::nvmet_ctrl) -> Self {
+        Self(ctrl.addr())
+    }
+}
+
+/// What C sees.
+///
+/// # Invariants
+///
+/// `sq` and `cq` are initialised. `sq.ctrl` is null or a controller that `sq` holds a reference
+/// to.
+#[pin_data]
+pub(super) struct Inner<T: Transport> {
+    #[pin]
+    sq: Opaque<bindings::nvmet_sq>,
+    #[pin]
+    cq: Opaque<bindings::nvmet_cq>,
+    port: PortHandle,
+    owner: Arc<T::Queue>,
+    #[pin]
+    _pin: PhantomPinned,
+}
+
+impl<T: Transport> Inner<T> {
+    /// The owner of a queue that C mentions.
+    ///
+    /// # Safety
+    ///
+    /// `sq` is that of a [`SubQueue<T>`], which is not dropped while the result lives.
+    pub(super) unsafe fn owner<'a>(sq: *mut bindings::nvmet_sq) -> &'a Arc<T::Queue> {
+        let sq = Opaque::cast_from(sq).cast_mut();
+        // SAFETY: By the contract of this function, `sq` is inside of an `Inner<T>`.
+        let this = unsafe { kernel::container_of!(sq, Self, sq) };
+        // SAFETY: By the contract of this function it is alive; the field does not change.
+        unsafe { &(*this).owner }
+    }
+}
+
+/// A submission queue and its completion queue.
+///
+/// It keeps its owner alive: to release a connection is to drop this.
+pub(crate) struct SubQueue<T: Transport>(Pin<KBox<Inner<T>>>);
+
+// SAFETY: C locks what it needs to, and what is read here without a lock needs `&mut self` or does
+// not change.
+unsafe impl<T: Transport> Send for SubQueue<T> {}
+
+impl<T: Transport> SubQueue<T> {
+    /// Makes the queues of a connection to `port`, not connected to a controller yet. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new(owner: Arc<T::Queue>, port: PortHandle) -> Result<Self> {
+        let inner = KBox::try_pin_init(
+            try_pin_init!(Inner {
+                sq: Opaque::zeroed(),
+                cq: Opaque::zeroed(),
+                port,
+                owner,
+                _pin: PhantomPinned,
+            }),
+            GFP_KERNEL,
+        )?;
+        // SAFETY: Both are zeroed, as C wants them, and will not move.
+        let ret = unsafe {
+            bindings::nvmet_cq_init(inner.cq.get());
+            bindings::nvmet_sq_init(inner.sq.get(), inner.cq.get())
+        };
+        // INVARIANT: If this succeeds they are initialised; otherwise `inner`, whose completion
+        // queue owns nothing, is just freed.
+        to_result(ret)?;
+        Ok(Self(inner))
+    }
+
+    /// The submission queue as C knows it.
+    pub(super) fn sq_raw(&self) -> *mut bindings::nvmet_sq {
+        self.0.sq.get()
+    }
+
+    /// The port as C knows it.
+    pub(super) fn port_raw(&self) -> *mut bindings::nvmet_port {
+        self.0.port.as_raw()
+    }
+
+    /// The operations that requests on this queue are completed by.
+    pub(super) fn ops(&self) -> *const bindings::nvmet_fabrics_ops {
+        transport::ops::<T>()
+    }
+
+    /// How much data a capsule may hold in bytes.
+    pub(crate) fn inline_data_size(&self) -> u32 {
+        // SAFETY: The port is alive; the setting does not change while it is enabled.
+        let bytes = unsafe { (*self.port_raw()).inline_data_size };
+        bytes.try_into().unwrap_or(0)
+    }
+
+    /// Whether the host does without the submission queue head pointer in completions, so that a
+    /// successful one need not be sent if something else says that there is one.
+    pub(crate) fn sqhd_disabled(&self) -> bool {
+        // SAFETY: The queue is alive. It is set when a connect command is executed, which borrows
+        // `self` mutably.
+        unsafe { (*self.sq_raw()).sqhd_disabled }
+    }
+
+    /// Puts the controller, if the queue is connected to one, into the state "fatal error", in
+    /// which the core tears all of its connections down. May sleep.
+    pub(crate) fn fatal_error(&mut self) {
+        // SAFETY: The queue is alive. The controller is set and reset when a connect command is
+        // executed, which borrows `self` mutably, too.
+        let ctrl = unsafe { (*self.sq_raw()).ctrl };
+        if !ctrl.is_null() {
+            // SAFETY: By the invariant the controller is alive.
+            unsafe { bindings::nvmet_ctrl_fatal_error(ctrl) };
+        }
+    }
+}
+
+impl<T: Transport> Drop for SubQueue<T> {
+    /// Disconnects from the controller, after waiting for all commands that came in on the queue
+    /// and are not done. Sleeps.
+    fn drop(&mut self) {
+        // SAFETY: By the invariant they are initialised; they are not used again.
+        unsafe {
+            bindings::nvmet_sq_destroy(self.0.sq.get());
+            bindings::nvmet_cq_put(self.0.cq.get());
+        }
+    }
+}

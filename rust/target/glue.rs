@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the wire layer, which does not know the kernel, is to the kernel, and the other way round.
+
+use core::fmt::Display;
+
+use kernel::fmt;
+
+use crate::{
+    abstractions::crc32c,
+    wire, //
+};
+
+/// CRC32C as the kernel computes it.
+pub(super) struct KernelCrc;
+
+impl wire::Crc32c for KernelCrc {
+    fn update(crc: u32, bytes: &[u8]) -> u32 {
+        crc32c::update(crc, bytes)
+    }
+}
+
+impl fmt::Display for wire::Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for wire::TermReq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}

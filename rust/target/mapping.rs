@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the SGL of a command says about its data, and whether it agrees with the capsule.
+//!
+//! Specification: NVMe/TCP transport section 3.3.2. C counterpart: `nvmet_tcp_map_data()`, which
+//! does not look at the length of the capsule.
+
+use super::MAX_DATA;
+use crate::{
+    abstractions::nvmet::status::Status,
+    wire::sqe::{
+        self,
+        Sgl, //
+    }, //
+};
+
+/// How the data of a command are transferred. Lengths are in bytes, and not 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mapping {
+    /// There are none.
+    None,
+    /// To the controller, in the capsule.
+    InCapsule(u32),
+    /// To the controller, in H2CData that are to be asked for.
+    Solicited(u32),
+    /// To the host.
+    ToHost(u32),
+}
+
+impl Mapping {
+    /// The length of the data.
+    pub(super) fn len(self) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::InCapsule(len) | Self::Solicited(len) | Self::ToHost(len) => len,
+        }
+    }
+
+    /// Reads the SGL of the command `sqe`, which came with `capsule_len` bytes of data, where
+    /// `inline_data_size` are allowed.
+    ///
+    /// # Errors
+    ///
+    /// The status for a command that cannot be executed.
+    pub(super) fn of(
+        sqe: &[u8; sqe::LEN],
+        capsule_len: u32,
+        inline_data_size: u32,
+    ) -> Result<Self, Status> {
+        let sgl = sqe::sgl1(sqe);
+        let is_write = sqe::transfers_to_controller(sqe);
+
+        if sgl.len() > MAX_DATA {
+            return Err(Status::SGL_INVALID_DATA);
+        }
+        match sgl {
+            Sgl::InCapsule { .. } if !is_write => Err(Status::INVALID_FIELD),
+            Sgl::InCapsule { offset, len } if offset != 0 || len > inline_data_size => {
+                Err(Status::SGL_INVALID_OFFSET)
+            }
+            Sgl::InCapsule { len, .. } if len == capsule_len => Ok(Self::InCapsule(len)),
+            Sgl::Null if capsule_len == 0 => Ok(Self::None),
+            Sgl::Transport { len } if capsule_len == 0 && is_write => Ok(Self::Solicited(len)),
+            Sgl::Transport { len } if capsule_len == 0 => Ok(Self::ToHost(len)),
+            Sgl::Other { .. } => Err(Status::SGL_INVALID_TYPE),
+            // The capsule has data that the SGL does not describe, or too few.
+            Sgl::InCapsule { .. } | Sgl::Null | Sgl::Transport { .. } => {
+                Err(Status::SGL_INVALID_DATA)
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The NVMe/TCP controller side over MPTCP sockets.
+//!
+//! C counterpart: `drivers/nvme/target/tcp.c`.
+//!
+//! # Map
+//!
+//! | file | what |
+//! |---|---|
+//! | `transport.rs` | [`Target`]: the transport, and all connections that there are |
+//! | `port.rs` | a port that listens |
+//! | `queue.rs` | a connection: when it works, and how it ends |
+//! | `io.rs` | one turn of a connection's work: receive, execute, send |
+//! | `recv.rs`, `pending.rs` | from the stream to commands with their data |
+//! | `mapping.rs` | what the SGL of a command means |
+//! | `send.rs`, `train.rs` | from completed commands to the stream |
+//! | `slots.rs`, `ring.rs` | where the commands of a connection are kept |
+//!
+//! # The life of a command
+//!
+//! ```text
+//!   Slots --recv--> pending data --recv--> ready --io--> (target core) --> Queue::inbox
+//!     ^                                                                        |
+//!     +------------------ train <------------------ send <---------------------+
+//! ```
+//!
+//! Each arrow hands over ownership of the command, so that nobody else has it. The core is the
+//! only one that works outside of the connection's I/O work; it gives commands back through
+//! `Queue::inbox`, which takes no lock.
+//!
+//! # Locks, outermost first
+//!
+//! | lock | protects | held while |
+//! |---|---|---|
+//! | `nvmet_config_sem`, `nvmet_subsys::lock`, `nvmet_ctrl::lock` (core) | | calling [`Transport`] |
+//! | `Queue::hooked` | the socket callbacks of a connection | installing and removing them |
+//! | `Queue::io` | a connection's streams and commands | working, which calls into the core |
+//! | `Port::listener` | the listening socket | accepting |
+//! | `Target::queues` | the list of connections | shutting sockets down |
+//! | `Queue::fresh` | slots to be added | |
+//! | socket lock | the connection as the network sees it | parsing what has been received |
+//!
+//! The core calls [`Transport`] with its own locks held, and takes the same ones when it executes
+//! a command inside of `Queue::io`. So nothing that the core calls takes `Queue::io`.
+//! Socket callbacks and [`Transport::completed`] come in softirq, and take no lock at all.
+//!
+//! [`Transport`]: crate::abstractions::nvmet::transport::Transport
+//! [`Transport::completed`]: crate::abstractions::nvmet::transport::Transport::completed
+
+#![deny(unsafe_code)]
+
+
+mod glue;
+mod io;
+mod mapping;
+mod pending;
+mod port;
+mod queue;
+mod recv;
+mod ring;
+mod send;
+mod slots;
+mod train;
+mod transport;
+
+pub(crate) use self::transport::Target;
+
+/// The most data in bytes that a command may transfer, and that an H2CData may carry.
+const MAX_DATA: u32 = 4 << 20;
+
+/// The data in bytes that a capsule may hold if the administrator does not say: four pages.
+const DEFAULT_INLINE_DATA_SIZE: i32 = 4 * kernel::page::PAGE_SIZE as i32;
+
+/// How many connections may wait to be accepted; and to be released before a host that connects
+/// again is told to come back later.
+const BACKLOG: i32 = 128;

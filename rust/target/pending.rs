@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Commands whose data are on their way to us.
+
+use kernel::prelude::*;
+
+use super::MAX_DATA;
+use crate::{
+    abstractions::{
+        nvmet::{
+            command::{
+                Completed,
+                Request, //
+            },
+            status::Status, //
+        },
+        skb::SkbReader, //
+    },
+    wire::{
+        self,
+        sqe,
+        H2CData,
+        R2tTransfer,
+        CRC_SEED,
+        DIGEST_LEN,
+        R2T, //
+    },
+};
+
+/// What becomes of a command when its data have come.
+pub(super) enum Outcome {
+    /// It can be executed.
+    Ready(Request),
+    /// It has failed.
+    Failed(Completed),
+    /// More data are to come.
+    Awaited(Awaited),
+}
+
+/// A command that waits for H2CData.
+pub(super) struct Awaited {
+    request: Request,
+    transfer: R2tTransfer,
+    /// Data came with a wrong digest. The host is told when it has sent all of them.
+    damaged: bool,
+}
+
+impl Awaited {
+    /// Makes `request` wait for `len` bytes. Also returns the R2T to send for them.
+    pub(super) fn new(request: Request, len: u32) -> (Self, Option<R2T>) {
+        let cccid = sqe::command_id(request.sqe());
+        let mut transfer = R2tTransfer::new(cccid, request.tag(), len);
+        let r2t = transfer.r2t();
+        let this = Self {
+            request,
+            transfer,
+            damaged: false,
+        };
+        (this, r2t)
+    }
+
+    /// The tag of its R2T.
+    pub(super) fn tag(&self) -> u16 {
+        self.request.tag()
+    }
+
+    /// Accepts data that have been announced.
+    ///
+    /// # Errors
+    ///
+    /// If they are not what was asked for.
+    pub(super) fn accept(mut self, data: &H2CData) -> Result<Payload, wire::Error> {
+        let complete = self.transfer.data(data, MAX_DATA)?;
+        Ok(Payload {
+            offset: data.datao,
+            crc: CRC_SEED,
+            to: Destination::Awaited {
+                command: self,
+                complete,
+            },
+        })
+    }
+}
+
+/// Where data go.
+enum Destination {
+    /// To a command; they are in its capsule.
+    Command(Request),
+    /// To a command that asked for them, and that will then have all of them if `complete`.
+    Awaited { command: Awaited, complete: bool },
+    /// Nowhere; then the answer to the command, which failed without them.
+    Discard(Completed),
+}
+
+/// The data of one PDU that are being received.
+pub(super) struct Payload {
+    /// Where in the command's data the next ones go.
+    offset: u32,
+    /// Over those that came.
+    crc: u32,
+    to: Destination,
+}
+
+impl Payload {
+    /// Data in a capsule, which go to the start of the command's memory.
+    pub(super) fn in_capsule(request: Request) -> Self {
+        Self {
+            offset: 0,
+            crc: CRC_SEED,
+            to: Destination::Command(request),
+        }
+    }
+
+    /// Data in the capsule of a command that has failed.
+    pub(super) fn discard(answer: Completed) -> Self {
+        Self {
+            offset: 0,
+            crc: CRC_SEED,
+            to: Destination::Discard(answer),
+        }
+    }
+
+    /// Takes at most `due` bytes out of a packet, and returns how many; with their CRC if
+    /// `digest`.
+    ///
+    /// # Errors
+    ///
+    /// `EFAULT` if the packet is shorter than it claims; `EOVERFLOW` if there is no room for data
+    /// that have been accepted. Neither can be.
+    pub(super) fn take(
+        &mut self,
+        skb: &mut SkbReader<'_>,
+        due: u32,
+        digest: bool,
+    ) -> Result<usize> {
+        let due = usize::try_from(due)?.min(skb.remaining());
+        let request = match &self.to {
+            Destination::Command(request) => request,
+            Destination::Awaited { command, .. } => &command.request,
+            Destination::Discard(_) => return Ok(skb.skip(due)),
+        };
+
+        let mut memory = request.data(self.offset);
+        let crc = digest.then_some(&mut self.crc);
+        let taken = skb.copy_to_cursor(&mut memory, due, crc)?;
+        if taken != due {
+            return Err(EOVERFLOW);
+        }
+        self.offset = self
+            .offset
+            .checked_add(u32::try_from(taken)?)
+            .ok_or(EOVERFLOW)?;
+        Ok(taken)
+    }
+
+    /// All data of the PDU have come, with this digest.
+    ///
+    /// A wrong digest fails the command, which may then be sent again, and not the connection
+    /// (section 3.5). `queue` is for the log.
+    pub(super) fn finish(self, digest: Option<[u8; DIGEST_LEN]>, queue: u32) -> Outcome {
+        let want = wire::finish(self.crc);
+        let damaged = match digest {
+            Some(got) if got != want && !matches!(self.to, Destination::Discard(_)) => {
+                pr_err!(
+                    "queue {queue}: data digest {:#010x} must be {:#010x}\n",
+                    u32::from_le_bytes(got),
+                    u32::from_le_bytes(want)
+                );
+                true
+            }
+            _ => false,
+        };
+
+        match self.to {
+            Destination::Command(request) => settle(request, damaged),
+            Destination::Awaited {
+                mut command,
+                complete,
+            } => {
+                command.damaged |= damaged;
+                if complete {
+                    settle(command.request, command.damaged)
+                } else {
+                    Outcome::Awaited(command)
+                }
+            }
+            Destination::Discard(answer) => Outcome::Failed(answer),
+        }
+    }
+}
+
+/// What becomes of a command that has all of its data.
+fn settle(request: Request, damaged: bool) -> Outcome {
+    if damaged {
+        Outcome::Failed(request.fail(Status::TRANSIENT_TRANSPORT))
+    } else {
+        Outcome::Ready(request)
+    }
+}

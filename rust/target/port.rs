@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A port that listens for connections.
+//!
+//! C counterpart: `struct nvmet_tcp_port`.
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+    workqueue::{
+        impl_has_work,
+        new_work,
+        Work,
+        WorkItem, //
+    }, //
+};
+
+use super::{
+    queue::Queue,
+    transport::Target,
+    BACKLOG,
+    DEFAULT_INLINE_DATA_SIZE, //
+};
+use crate::abstractions::{
+    listener::{
+        Accept,
+        Listener, //
+    },
+    net::Namespace,
+    nvmet::{
+        self,
+        port::{
+            Port as Settings,
+            PortHandle, //
+        }, //
+    },
+    sockaddr::SockAddr,
+    workqueue::cancel_sync, //
+};
+
+/// A port.
+#[pin_data]
+pub(crate) struct Port {
+    target: Arc<Target>,
+    handle: PortHandle,
+    id: u16,
+    addr: SockAddr,
+    /// `None` before and after it listens.
+    #[pin]
+    listener: Mutex<Option<Listener<Doorbell>>>,
+    #[pin]
+    accept_work: Work<Port>,
+}
+
+impl_has_work! {
+    impl HasWork<Self> for Port { self.accept_work }
+}
+
+impl Port {
+    /// Starts to listen, in the network namespace of the current task. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for an address that is none, `EOPNOTSUPP` if TLS is asked for, `EADDRINUSE` and
+    /// whatever else the network says.
+    pub(super) fn start(target: Arc<Target>, settings: &mut Settings<'_>) -> Result<Arc<Self>> {
+        let id = settings.id();
+        let family = settings.family().ok_or(EINVAL).inspect_err(|_| {
+            pr_err!("port {id}: addr_adrfam must be ipv4 or ipv6\n");
+        })?;
+        let (traddr, trsvcid) = (settings.traddr(), settings.trsvcid());
+        let addr = SockAddr::parse(&Namespace::current(), family, traddr, Some(trsvcid))
+            .inspect_err(|_| {
+                pr_err!("port {id}: malformed address {traddr:?} or service {trsvcid:?}\n");
+            })?;
+        if settings.wants_tls() {
+            pr_err!("port {id}: addr_tsas tls1.3 is not supported over MPTCP\n");
+            return Err(EOPNOTSUPP);
+        }
+        settings.set_default_inline_data_size(DEFAULT_INLINE_DATA_SIZE);
+
+        let port = Arc::pin_init(
+            try_pin_init!(Port {
+                target,
+                handle: settings.handle(),
+                id,
+                addr,
+                listener <- new_mutex!(None, "nvmet_mptcp::Port::listener"),
+                accept_work <- new_work!("nvmet_mptcp::Port::accept_work"),
+            }),
+            GFP_KERNEL,
+        )?;
+        let doorbell = Arc::new(Doorbell(port.clone()), GFP_KERNEL)?;
+        let priority = port.target.so_priority();
+        let listener = Listener::new(
+            family,
+            &addr,
+            BACKLOG,
+            |socket| {
+                socket.set_nodelay()?;
+                if priority > 0 {
+                    socket.set_priority(priority)?;
+                }
+                Ok(())
+            },
+            doorbell,
+        )
+        .inspect_err(|error| pr_err!("port {id}: cannot listen on {addr}: {error:?}\n"))?;
+
+        *port.listener.lock() = Some(listener);
+        // Whoever connected before that found nobody to accept.
+        port.kick();
+        pr_info!("enabling port {id} ({addr})\n");
+        Ok(port)
+    }
+
+    /// Stops listening. Connections that have been accepted stay. May sleep.
+    pub(super) fn stop(self: &Arc<Self>) {
+        let listener = self.listener.lock().take();
+        drop(listener);
+        cancel_sync::<Self, 0>(self);
+    }
+
+    /// The transport.
+    pub(super) fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+
+    /// What the core knows the port by.
+    pub(super) fn handle(&self) -> PortHandle {
+        self.handle
+    }
+
+    /// Whether the port listens on all addresses, so that its own says nothing.
+    pub(super) fn is_wildcard(&self) -> bool {
+        self.addr.is_any()
+    }
+
+    /// Has somebody accept connections. From any context.
+    fn kick(self: &Arc<Self>) {
+        let _ = nvmet::workqueue().enqueue::<Arc<Self>, 0>(self.clone());
+    }
+
+    /// Accepts the next connection. Returns whether there may be more.
+    fn accept(self: &Arc<Self>, listener: &Listener<Doorbell>) -> bool {
+        let id = self.id;
+        let socket = match listener.accept() {
+            Ok(socket) => socket,
+            Err(EAGAIN) => return false,
+            Err(EPROTOTYPE) => {
+                pr_warn!("port {id}: a host without MPTCP needs a kernel_accept() that is fixed\n");
+                return true;
+            }
+            Err(error) => {
+                pr_warn!("port {id}: failed to accept a connection: {error:?}\n");
+                return false;
+            }
+        };
+        if let Err(error) = Queue::start(self, socket) {
+            pr_err!("port {id}: failed to start a queue: {error:?}\n");
+        }
+        true
+    }
+}
+
+impl WorkItem for Port {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        let guard = this.listener.lock();
+        let Some(listener) = guard.as_ref() else {
+            return;
+        };
+        for _ in 0..BACKLOG {
+            if !this.accept(listener) {
+                return;
+            }
+        }
+        // Whoever wants to stop the port gets a chance.
+        this.kick();
+    }
+}
+
+/// Gets the events of a port's socket.
+struct Doorbell(Arc<Port>);
+
+impl Accept for Doorbell {
+    fn connection_ready(&self) {
+        self.0.kick();
+    }
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A connection, which is a queue of a controller once the host has said of which.
+//!
+//! C counterpart: `struct nvmet_tcp_queue` and its life cycle.
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        atomic::{
+            ordering::{
+                Full,
+                Relaxed, //
+            },
+            AtomicFlag, //
+        },
+        Arc,
+        Mutex,
+        SetOnce, //
+    },
+    workqueue::{
+        impl_has_work,
+        new_work,
+        Work,
+        WorkItem, //
+    }, //
+};
+
+use super::{
+    io::Io,
+    port::Port,
+    slots::Slots,
+    transport::Target, //
+};
+use crate::abstractions::{
+    events::{
+        Events,
+        Hooked, //
+    },
+    inbox::Inbox,
+    nvmet::{
+        self,
+        command::Completed,
+        queue::{
+            CtrlId,
+            SubQueue, //
+        }, //
+    },
+    sockaddr::SockAddr,
+    socket::Socket,
+    workqueue::{
+        cancel_sync,
+        WorkCpu, //
+    }, //
+};
+
+/// What a connection has become.
+#[derive(Clone, Copy)]
+pub(super) struct Role {
+    /// A queue of this controller.
+    pub(super) ctrl: CtrlId,
+    /// The number of the queue; 0 is the admin queue.
+    pub(super) qid: u16,
+}
+
+/// How far a connection has come.
+enum Stage {
+    /// It has not done anything.
+    New,
+    /// It works.
+    Up(Io),
+    /// It will not do anything any more.
+    Down,
+}
+
+/// A connection.
+///
+/// Three things keep it alive until it is released: its socket callbacks, its submission queue,
+/// and the list in [`Target`].
+#[pin_data]
+pub(crate) struct Queue {
+    /// For the log.
+    id: u32,
+    target: Arc<Target>,
+    port: Arc<Port>,
+    socket: Arc<Socket>,
+    local: SockAddr,
+    peer: SockAddr,
+    role: SetOnce<Role>,
+    /// Its release has been queued.
+    closing: AtomicFlag,
+    /// Commands that the core has given back.
+    inbox: Inbox<Completed>,
+    /// Slots for the commands of the queue that this has become.
+    #[pin]
+    fresh: Mutex<Option<Slots>>,
+    #[pin]
+    hooked: Mutex<Option<Hooked<Doorbell>>>,
+    #[pin]
+    io: Mutex<Stage>,
+    #[pin]
+    io_work: Work<Queue, 0>,
+    #[pin]
+    release_work: Work<Queue, 1>,
+}
+
+impl_has_work! {
+    impl HasWork<Self, 0> for Queue { self.io_work }
+    impl HasWork<Self, 1> for Queue { self.release_work }
+}
+
+impl Queue {
+    /// Takes a connection that has come in on `port` into service. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `ENOTCONN` if the host has gone again. The connection is closed then.
+    pub(super) fn start(port: &Arc<Port>, socket: Socket) -> Result {
+        let target = port.target();
+        socket.set_nodelay()?;
+        socket.set_no_linger()?;
+        if target.so_priority() > 0 {
+            socket.set_priority(target.so_priority())?;
+        }
+
+        let queue = Arc::pin_init(
+            try_pin_init!(Queue {
+                id: target.next_id(),
+                target: target.clone(),
+                port: port.clone(),
+                local: socket.local_addr()?,
+                peer: socket.peer_addr()?,
+                socket: Arc::new(socket, GFP_KERNEL)?,
+                role: SetOnce::new(),
+                closing: AtomicFlag::new(false),
+                inbox: Inbox::new(),
+                fresh <- new_mutex!(None, "nvmet_mptcp::Queue::fresh"),
+                hooked <- new_mutex!(None, "nvmet_mptcp::Queue::hooked"),
+                io <- new_mutex!(Stage::New, "nvmet_mptcp::Queue::io"),
+                io_work <- new_work!("nvmet_mptcp::Queue::io_work"),
+                release_work <- new_work!("nvmet_mptcp::Queue::release_work"),
+            }? Error),
+            GFP_KERNEL,
+        )?;
+        target.add(queue.clone())?;
+        queue.hook().inspect_err(|_| queue.close())
+    }
+
+    /// Lets the socket tell the connection what happens.
+    fn hook(self: &Arc<Self>) -> Result {
+        let doorbell = Arc::new(Doorbell(self.clone()), GFP_KERNEL)?;
+        // Under the lock, so that a release that one of the callbacks begins waits until they are
+        // in their place.
+        *self.hooked.lock() = Some(Hooked::new(self.socket.clone(), doorbell)?);
+
+        // What has happened before has not been told.
+        if !self.socket.is_established() {
+            return Err(ENOTCONN);
+        }
+        self.kick();
+        Ok(())
+    }
+
+    /// The number of the connection, for the log.
+    pub(super) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The port that the connection came in on.
+    pub(super) fn port(&self) -> &Arc<Port> {
+        &self.port
+    }
+
+    /// The connection.
+    pub(super) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Our address.
+    pub(super) fn local_addr(&self) -> &SockAddr {
+        &self.local
+    }
+
+    /// The host's address.
+    pub(super) fn peer_addr(&self) -> &SockAddr {
+        &self.peer
+    }
+
+    /// What the connection has become; [`None`] if it is not a queue yet.
+    pub(super) fn role(&self) -> Option<Role> {
+        self.role.copy()
+    }
+
+    /// Commands that the core has given back.
+    pub(super) fn inbox(&self) -> &Inbox<Completed> {
+        &self.inbox
+    }
+
+    /// Whether the connection is being released.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Relaxed)
+    }
+
+    /// Makes room for the commands of the queue that the connection becomes.
+    pub(super) fn install(&self, role: Role, slots: Slots) {
+        *self.fresh.lock() = Some(slots);
+        self.role.populate(role);
+    }
+
+    /// Adds the slots that [`Queue::install`] has brought, if it has.
+    pub(super) fn adopt_slots(&self, slots: &mut Slots) {
+        if let Some(mut fresh) = self.fresh.lock().take() {
+            core::mem::swap(slots, &mut fresh);
+            slots.adopt(fresh);
+        }
+    }
+
+    /// Takes a command back from the core. From any context.
+    pub(super) fn completed(self: &Arc<Self>, command: Completed) {
+        self.inbox.push(command);
+        self.kick();
+    }
+
+    /// Has the connection look for something to do. From any context.
+    fn kick(self: &Arc<Self>) {
+        let cpu = WorkCpu::new(self.socket.incoming_cpu());
+        // If the work is queued already, it will see what this call is about.
+        let _ = self
+            .target
+            .io_queue()
+            .enqueue_on::<Arc<Self>, 0>(cpu, self.clone());
+    }
+
+    /// Makes the moving parts, which is not done when the connection is accepted because
+    /// `Queue::io` must not be taken there.
+    fn set_up(self: &Arc<Self>) -> Result<Io> {
+        Io::new(SubQueue::new(self.clone(), self.port.handle())?)
+    }
+
+    /// Works until there is nothing to do, or for long enough. Returns whether to go on soon.
+    fn work(self: &Arc<Self>, stage: &mut Stage) -> bool {
+        if matches!(stage, Stage::New) {
+            match self.set_up() {
+                Ok(io) => *stage = Stage::Up(io),
+                Err(error) => {
+                    pr_err!("queue {}: failed to set up: {error:?}\n", self.id);
+                    self.shutdown();
+                    return false;
+                }
+            }
+        }
+        let Stage::Up(io) = stage else {
+            return false;
+        };
+        io.run(self).unwrap_or_else(|fault| {
+            io.fail(self, fault);
+            self.shutdown();
+            false
+        })
+    }
+
+    /// Begins the end of the connection. From any context.
+    fn close(self: &Arc<Self>) {
+        if !self.closing.xchg(true, Full) {
+            let _ = nvmet::workqueue().enqueue::<Arc<Self>, 1>(self.clone());
+        }
+    }
+
+    /// Ends the connection. May sleep, but does not wait until it is released.
+    pub(super) fn shutdown(self: &Arc<Self>) {
+        self.socket.shutdown();
+        // The socket has told us, unless there was no connection any more.
+        self.close();
+    }
+}
+
+impl WorkItem<0> for Queue {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        let go_on = this.work(&mut this.io.lock());
+        if go_on {
+            this.kick();
+        }
+    }
+}
+
+impl WorkItem<1> for Queue {
+    type Pointer = Arc<Self>;
+
+    /// Takes the connection apart; runs once, on the core's workqueue.
+    fn run(this: Arc<Self>) {
+        this.target.remove(&this);
+        // No more events.
+        let hooked = this.hooked.lock().take();
+        drop(hooked);
+        cancel_sync::<Self, 0>(&this);
+        // No more commands: those that wait for data are forgotten, and those that the core has
+        // are waited for.
+        let stage = core::mem::replace(&mut *this.io.lock(), Stage::Down);
+        drop(stage);
+        // They may have queued the work again when they were done.
+        cancel_sync::<Self, 0>(&this);
+        this.target.released();
+    }
+}
+
+/// Gets the events of a connection's socket.
+struct Doorbell(Arc<Queue>);
+
+impl Events for Doorbell {
+    fn data_ready(&self) {
+        self.0.kick();
+    }
+
+    fn write_space(&self) {
+        self.0.kick();
+    }
+
+    fn closing(&self) {
+        self.0.close();
+    }
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The way out: answers to commands, as PDUs.
+//!
+//! C counterparts: `nvmet_tcp_try_send()` and what it calls.
+
+use kernel::prelude::*;
+
+use super::{
+    glue::KernelCrc,
+    io::Fault,
+    slots::Slots,
+    train::{
+        Item,
+        Train, //
+    }, //
+};
+use crate::{
+    abstractions::{
+        inbox::Fifo,
+        nvmet::command::Completed,
+        segments::SegmentBuffer,
+        socket::Socket, //
+    },
+    wire::{
+        self,
+        cqe,
+        sqe,
+        C2hEmitter,
+        CapsuleResp,
+        ICResp,
+        Layout,
+        Role,
+        TermReq,
+        CRC_SEED,
+        R2T, //
+    },
+};
+
+/// The most places in memory that one `sendmsg` takes bytes from.
+const PLACES: usize = 192;
+
+/// How often to send before looking at what has come in.
+const BUDGET: u32 = 8;
+
+/// What a connection has to send.
+pub(super) struct Sender {
+    layout: Layout,
+    answers: Fifo<Completed>,
+    train: Train,
+    places: SegmentBuffer,
+}
+
+impl Sender {
+    /// For a new connection. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(super) fn new() -> Result<Self> {
+        Ok(Self {
+            layout: Layout::default(),
+            answers: Fifo::new(),
+            train: Train::new()?,
+            places: SegmentBuffer::new(PLACES)?,
+        })
+    }
+
+    /// Commands that have been completed, to be answered in this order.
+    pub(super) fn answers(&mut self) -> &mut Fifo<Completed> {
+        &mut self.answers
+    }
+
+    /// Sends ICResp, and lays out all that follows as the host wants it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room, which there is on a new connection.
+    pub(super) fn open(&mut self, response: &ICResp, layout: Layout) -> Result<(), Fault> {
+        self.train.push(Item::new(|out| response.emit(out))?)?;
+        self.layout = layout;
+        Ok(())
+    }
+
+    /// Sends as much as the socket takes. Returns whether it took anything.
+    ///
+    /// May sleep, but does not wait for the peer. If something is left, there is an event when
+    /// there is room again.
+    ///
+    /// # Errors
+    ///
+    /// If the connection is lost.
+    pub(super) fn run(
+        &mut self,
+        socket: &Socket,
+        slots: &mut Slots,
+        sqhd_disabled: bool,
+    ) -> Result<bool, Fault> {
+        let mut progress = false;
+        for _ in 0..BUDGET {
+            self.couple(slots, sqhd_disabled)?;
+            match self.send_once(socket) {
+                Ok(0) | Err(EAGAIN) => break,
+                Ok(sent) => self.train.advance(sent, slots),
+                Err(error) => return Err(error.into()),
+            }
+            progress = true;
+        }
+        Ok(progress)
+    }
+
+    fn send_once(&mut self, socket: &Socket) -> Result<usize> {
+        let mut segments = self.places.begin();
+        self.train.add_to(&mut segments);
+        if segments.len() == 0 {
+            return Ok(0);
+        }
+        socket.send(&segments)
+    }
+
+    /// Adds to the train what there is to send.
+    fn couple(&mut self, slots: &mut Slots, sqhd_disabled: bool) -> Result<(), Fault> {
+        while self.train.has_room() {
+            // R2Ts first: the host has data, and nothing happens until they come.
+            let item = if let Some(r2t) = slots.next_r2t() {
+                self.r2t(&r2t)?
+            } else if let Some(command) = self.answers.pop() {
+                self.answer(command, slots, sqhd_disabled)?
+            } else {
+                break;
+            };
+            self.train.push(item)?;
+        }
+        Ok(())
+    }
+
+    fn r2t(&self, r2t: &R2T) -> Result<Item, Fault> {
+        Ok(Item::new(|out| r2t.emit::<KernelCrc>(&self.layout, out))?)
+    }
+
+    /// Answers a command. Unless its data have to be sent, its slot is free afterwards.
+    fn answer(
+        &self,
+        command: Completed,
+        slots: &mut Slots,
+        sqhd_disabled: bool,
+    ) -> Result<Item, Fault> {
+        let has_data = command.data_len() != 0
+            && !sqe::transfers_to_controller(command.sqe())
+            && succeeded(&command);
+        if has_data {
+            return self.data(command, sqhd_disabled);
+        }
+        let response = CapsuleResp {
+            cqe: *command.cqe(),
+        };
+        slots.recycle(command);
+        Ok(Item::new(|out| {
+            response.emit::<KernelCrc>(&self.layout, out)
+        })?)
+    }
+
+    /// All data of a command in one C2HData, and CapsuleResp if that cannot be saved.
+    fn data(&self, command: Completed, sqhd_disabled: bool) -> Result<Item, Fault> {
+        // SUCCESS says that there is a completion without a result.
+        let success = sqhd_disabled && cqe::result(command.cqe()) == 0;
+        let len = command.data_len();
+        let header = C2hEmitter::new(cqe::command_id(command.cqe()), len)
+            .next(len, success)
+            .ok_or(EINVAL)?;
+
+        let mut item = Item::new(|out| header.emit::<KernelCrc>(&self.layout, out))?;
+        if self.layout.digests.data {
+            let crc = command.data(0).crc32c(CRC_SEED, len as usize);
+            let digest = wire::finish(crc);
+            item.append(|out| match out.first_chunk_mut() {
+                Some(to) => {
+                    *to = digest;
+                    Ok(digest.len())
+                }
+                None => Err(ENOSPC),
+            })?;
+        }
+        if !success {
+            let response = CapsuleResp {
+                cqe: *command.cqe(),
+            };
+            item.append(|out| response.emit::<KernelCrc>(&self.layout, out))?;
+        }
+        item.set_load(command);
+        Ok(item)
+    }
+
+    /// Tells the host, after the PDU that is being sent and instead of all others, what was wrong
+    /// with the one whose header is given.
+    ///
+    /// If the socket has no room for that now, the host will not be told.
+    pub(super) fn terminate(
+        &mut self,
+        socket: &Socket,
+        slots: &mut Slots,
+        request: &TermReq,
+        header: &[u8],
+    ) -> Result<(), Fault> {
+        let item = Item::new(|out| request.emit(Role::Controller, header, out))?;
+        self.train.push_last(item)?;
+        while let Ok(sent @ 1..) = self.send_once(socket) {
+            self.train.advance(sent, slots);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a command has succeeded. The lowest bit is not part of the status.
+fn succeeded(command: &Completed) -> bool {
+    cqe::status(command.cqe()) >> 1 == 0
+}
