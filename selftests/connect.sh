@@ -1,0 +1,285 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Every option of connect, seen by what it does; and refusals of what is wrong.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# queues CONTROLLER: the kinds of its hardware queues, as "default 2 read 1"
+queues()
+{
+	cat /sys/kernel/debug/block/nvme*c"${1#nvme}"n1/hctx*/type | sort | uniq -c |
+		awk '{ print $2, $1 }' | xargs
+}
+
+usable()
+{
+	local disk
+
+	disk=$(disk "$1")
+	read_some "$disk"
+}
+
+defaults()
+{
+	local ctrl
+
+	ctrl=$(attach)
+	usable "$ctrl"
+	expect "transport" "$HOST_TR" "$(attr "$ctrl" transport)"
+	expect "state" live "$(attr "$ctrl" state)"
+	expect "queues: one per CPU, and admin" $(($(nproc) + 1)) "$(attr "$ctrl" queue_count)"
+	attr "$ctrl" address | grep -q "traddr=$ADDR,trsvcid=$PORT" ||
+		fail "expected address traddr=$ADDR,trsvcid=$PORT, got $(attr "$ctrl" address)"
+	detach "$ctrl"
+	expect "controllers left behind" "" "$(controllers)"
+	wait_for 10 "no connection is left" no_connections
+}
+
+no_connections()
+{
+	[ "$(established)" = 0 ]
+}
+
+nr_io_queues()
+{
+	local ctrl
+
+	ctrl=$(attach --nr-io-queues=1)
+	usable "$ctrl"
+	expect "queues" 2 "$(attr "$ctrl" queue_count)"
+	expect "hardware queues" "default 1" "$(queues "$ctrl")"
+}
+
+queue_kinds()
+{
+	local ctrl
+
+	ctrl=$(attach --nr-io-queues=1 --nr-write-queues=1 --nr-poll-queues=1)
+	usable "$ctrl"
+	expect "queues" 4 "$(attr "$ctrl" queue_count)"
+	expect "hardware queues" "default 1 poll 1 read 1" "$(queues "$ctrl")"
+	fio_verify "$(disk "$ctrl")" --bs=4k --iodepth=8 --size=16m --io_size=1m
+}
+
+polled_io()
+{
+	[ "$HOST_TR" = mptcp ] ||
+		skip "the C driver sleeps in its poll function, which runs under rcu_read_lock()"
+	run_fio --name=polled --filename="$(disk "$(attach --nr-poll-queues=1)")" --direct=1 --ioengine=io_uring \
+		--hipri=1 --rw=randrw --bs=4k --iodepth=4 --size=16m --io_size=1m >/dev/null
+}
+
+queue_size()
+{
+	local ctrl disk
+
+	ctrl=$(attach --queue-size=17)
+	disk=$(disk "$ctrl")
+	expect "sqsize" 16 "$(attr "$ctrl" sqsize)"
+	fio_verify "$disk" --bs=8k --iodepth=64 --size=16m --io_size=2m
+}
+
+# digest OPTION WHAT PATTERN: the flags and the data offset of a C2HData PDU
+# that answers a read tell which digests are in use.
+digest()
+{
+	local ctrl disk
+
+	ctrl=$(attach_raw "$1")
+	disk=$(disk "$ctrl")
+	capture "$TMP/pcap" read_some "$disk"
+	captured "$TMP/pcap" "C2HData with $2" "$3"
+	fio_verify "$disk" --bs=12k --iodepth=8 --size=16m --io_size=1m
+}
+
+# A C2HData that carries the success (flag 0x08) needs no response capsule.
+# The controller may do that only if the host does not need SQ heads.
+disable_sqflow()
+{
+	local ctrl disk
+
+	ctrl=$(attach --disable-sqflow)
+	disk=$(disk "$ctrl")
+	capture "$TMP/pcap" read_some "$disk"
+	captured "$TMP/pcap" "C2HData with LAST and SUCCESS" '\x07\x0c\x18\x18'
+	detach "$ctrl"
+	ctrl=$(attach)
+	disk=$(disk "$ctrl")
+	capture "$TMP/pcap" read_some "$disk"
+	captured "$TMP/pcap" "C2HData with LAST, without SUCCESS" '\x07\x04\x18\x18'
+}
+
+# Local addresses of the connections, without repetition. MPTCP opens further
+# subflows from other addresses, by design: they are not wanted here.
+local_addresses()
+{
+	in_host ss -Htn state established "dport = :$PORT" | awk '{ print $3 }' | sed 's/:[0-9]*$//' | sort -u | xargs
+}
+
+host_traddr()
+{
+	local ctrl
+
+	in_host ip mptcp endpoint flush
+	ctrl=$(attach_to "$NQN" -a 10.1.3.2 -s 4430 --host-traddr=10.1.2.1)
+	usable "$ctrl"
+	PORT=4430 expect "local address" 10.1.2.1 "$(PORT=4430 local_addresses)"
+	attr "$ctrl" address | grep -q host_traddr=10.1.2.1 ||
+		fail "expected host_traddr=10.1.2.1 in the address, got $(attr "$ctrl" address)"
+}
+
+host_iface()
+{
+	local ctrl before after
+
+	before=$(link_bytes 2)
+	ctrl=$(attach_to "$NQN" -a 10.1.3.2 -s 4430 --host-iface=h2)
+	usable "$ctrl"
+	after=$(link_bytes 2)
+	[ "$((after - before))" -gt 4096 ] || fail "expected traffic on h2, got $((after - before)) bytes"
+	expect "local address" 10.1.2.1%h2 "$(PORT=4430 local_addresses)"
+}
+
+tos()
+{
+	local ctrl other
+
+	ctrl=$(attach --tos=32)
+	usable "$ctrl"
+	in_host ss -Htn --tos state established "dport = :$PORT" >"$TMP/ss"
+	[ -s "$TMP/ss" ] || fail "ss shows no connection"
+	other=$(grep -v 'tos:0x20' "$TMP/ss" || :)
+	expect "connections with a TOS other than 0x20" "" "$other"
+}
+
+# timers: options that sysfs shows
+timers()
+{
+	local ctrl
+
+	ctrl=$(attach --keep-alive-tmo=7 --reconnect-delay=3 --ctrl-loss-tmo=33 --fast_io_fail_tmo=9)
+	expect "keep-alive" 7 "$(attr "$ctrl" kato)"
+	expect "reconnect delay" 3 "$(attr "$ctrl" reconnect_delay)"
+	expect "controller loss timeout" 33 "$(attr "$ctrl" ctrl_loss_tmo)"
+	expect "fast I/O fail timeout" 9 "$(attr "$ctrl" fast_io_fail_tmo)"
+	detach "$ctrl"
+	ctrl=$(attach --ctrl-loss-tmo=-1)
+	expect "controller loss timeout" off "$(attr "$ctrl" ctrl_loss_tmo)"
+}
+
+duplicate()
+{
+	local first second error
+
+	first=$(attach_raw)
+	error=$(expect_failure "a second connect" attach_raw)
+	[[ $error == *"already in progress"* ]] || fail "expected EALREADY, got: $error"
+	second=$(attach_raw duplicate_connect)
+	expect "controllers" "$first $second" "$(controllers | xargs)"
+	detach "$second"
+	second=$(attach_raw host_traddr=10.1.2.1)
+	expect "controllers, the second from another address" "$first $second" "$(controllers | xargs)"
+}
+
+# Without trsvcid: 8009 for discovery and 4420 otherwise (the C driver takes
+# 8009 for both).
+default_service()
+{
+	local ctrl service=4420
+
+	[ "$HOST_TR" = mptcp ] || service=8009
+	ctrl=$(fabrics "traddr=$ADDR,nqn=$NQN")
+	attr "$ctrl" address | grep -q "trsvcid=$service" ||
+		fail "expected trsvcid=$service, got $(attr "$ctrl" address)"
+	detach "$ctrl"
+	ctrl=$(fabrics "traddr=$ADDR,nqn=$DISCOVERY_NQN,discovery")
+	attr "$ctrl" address | grep -q "trsvcid=8009" ||
+		fail "expected trsvcid=8009, got $(attr "$ctrl" address)"
+}
+
+# refused WHAT OPTIONS [ERROR]
+refused()
+{
+	local error
+
+	error=$(expect_failure "$1" fabrics "$2")
+	expect "controllers after $1" "" "$(controllers)"
+	[[ $error == *"${3:-}"* ]] || fail "$1: expected '$3', got: $error"
+}
+
+wrong_options()
+{
+	refused "an address that is none" "traddr=10.1.1.256,trsvcid=$PORT,nqn=$NQN"
+	refused "a name for an address" "traddr=target,trsvcid=$PORT,nqn=$NQN"
+	refused "no address" "trsvcid=$PORT,nqn=$NQN" "Invalid argument"
+	refused "a service that is none" "traddr=$ADDR,trsvcid=nvme,nqn=$NQN"
+	refused "a service too high" "traddr=$ADDR,trsvcid=70000,nqn=$NQN"
+	refused "a host address that is none" "traddr=$ADDR,trsvcid=$PORT,host_traddr=x,nqn=$NQN"
+	refused "a host address that is not ours" "traddr=$ADDR,trsvcid=$PORT,host_traddr=10.9.9.9,nqn=$NQN" \
+		"annot assign requested address"
+	refused "an interface that is none" "traddr=$ADDR,trsvcid=$PORT,host_iface=eth77,nqn=$NQN" "No such device"
+	refused "a queue size of 2" "traddr=$ADDR,trsvcid=$PORT,queue_size=2,nqn=$NQN" "Invalid argument"
+	refused "an option that is none" "traddr=$ADDR,trsvcid=$PORT,colour=red,nqn=$NQN" "Invalid argument"
+}
+
+wrong_peers()
+{
+	refused "a port that nobody listens on" "traddr=$ADDR,trsvcid=4499,nqn=$NQN" "onnection refused"
+	refused "a subsystem that is not there" "traddr=$ADDR,trsvcid=$PORT,nqn=$NQN.none"
+	refused "an address without a machine" "traddr=10.1.1.77,trsvcid=$PORT,nqn=$NQN"
+	refused "an address without a route" "traddr=192.0.2.1,trsvcid=$PORT,nqn=$NQN" "etwork is unreachable"
+}
+
+# Accepts connections and never answers: the host gives up, and says so.
+silent_peer()
+{
+	in_target socat -u TCP-LISTEN:4498,fork,reuseaddr - >/dev/null 2>&1 &
+	wait_for 10 "socat listens" listening 4498
+	refused "a peer that does not answer" "traddr=$ADDR,trsvcid=4498,nqn=$NQN"
+}
+
+listening()
+{
+	[ -n "$(in_target ss -Htln "sport = :$1")" ]
+}
+
+tls_refused()
+{
+	local option
+
+	for option in tls keyring=1 tls_key=1 concat; do
+		dmesg --clear
+		expect_failure "option $option" attach_raw "$option" >/dev/null
+		expect "controllers after $option" "" "$(controllers)"
+		dmesg | grep -qiE 'tls|keyring|key id|concat|dh-?chap' ||
+			fail "option $option: the kernel's log does not say why: $(dmesg | tail -n 3)"
+	done
+}
+
+target_extra()
+{
+	port 2 0.0.0.0 8009 && publish 2 "$NQN" && port 3 10.1.3.2 4430 && publish 3 "$NQN"
+}
+
+setup
+t "defaults" defaults
+t "nr_io_queues" nr_io_queues
+t "nr_write_queues and nr_poll_queues" queue_kinds
+t "polled I/O" polled_io
+t "queue_size" queue_size
+t "no digest" digest "" "no digest" '\x07\x04\x18\x18'
+t "hdr_digest" digest hdr_digest "header digest" '\x07\x05\x18\x1c'
+t "data_digest" digest data_digest "data digest" '\x07\x06\x18\x18'
+t "hdr_digest and data_digest" digest hdr_digest,data_digest "both digests" '\x07\x07\x18\x1c'
+t "disable_sqflow" disable_sqflow
+t "tos" tos
+t "timers" timers
+t "duplicate_connect" duplicate
+t "default trsvcid" default_service
+t "wrong options are refused" wrong_options
+t "wrong peers are refused" wrong_peers
+t "a silent peer does not hang connect" silent_peer
+[ "$HOST_TR" != mptcp ] || t "TLS options are refused with a reason" tls_refused
+t "host_iface" host_iface
+t "host_traddr" host_traddr
+finish

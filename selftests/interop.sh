@@ -1,0 +1,120 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Ours with the kernel's C drivers, in both directions: our host with a stock
+# port, a stock host with our port. Both speak plain TCP then.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+discovery()
+{
+	local trtype=4
+
+	[ "$PORT_TR" = mptcp ] || trtype=3
+	in_host nvme discover -t "$HOST_TR" -a "$ADDR" -s "$PORT" --hostnqn "$HOSTNQN" --hostid "$HOSTID" \
+		--raw "$TMP/log" >&2
+	expect "transport type and address" "[$trtype,\"$ADDR\"]" "$("$SELFTESTS/lib/discovery_log.py" "$TMP/log" |
+		jq -c --arg nqn "$NQN" '.entries[] | select(.subnqn == $nqn) | [.trtype, .traddr]')"
+}
+
+# One TCP connection per queue, and no subflow besides.
+plain_tcp()
+{
+	local ctrl
+
+	ctrl=$(attach)
+	read_some "$(disk "$ctrl")"
+	expect "connections" "$(attr "$ctrl" queue_count)" "$(established)"
+	expect "joins that the target has seen" 0 "$(mib target MPTcpExtMPJoinSynRx)"
+	expect "transport" "$HOST_TR" "$(attr "$ctrl" transport)"
+}
+
+mix()
+{
+	fio_mix "$(disk "$(attach_raw "$1")")"
+}
+
+kinds_of_queues()
+{
+	local ctrl
+
+	ctrl=$(attach --nr-io-queues=1 --nr-write-queues=1 --queue-size=32)
+	expect "queues" 3 "$(attr "$ctrl" queue_count)"
+	fio_verify "$(disk "$ctrl")" --bsrange=512-64k --iodepth=64 --size=64m --io_size=4m
+}
+
+recovery()
+{
+	local ctrl disk
+
+	ctrl=$(attach --reconnect-delay=1)
+	disk=$(disk "$ctrl")
+	limit 30 nvme reset "/dev/$ctrl" || fail "nvme reset"
+	await_state "$ctrl" live
+	port_remove 1
+	await_state "$ctrl" connecting
+	port 1 "$ADDR" "$PORT"
+	publish 1 "$NQN"
+	await_state "$ctrl" live 30
+	fio_verify "$disk" --bsrange=512-64k --iodepth=16 --size=64m --io_size=2m
+}
+
+keep_alive()
+{
+	local ctrl end
+
+	ctrl=$(attach --keep-alive-tmo=1)
+	end=$(($(now_ms) + 3000))
+	while [ "$(now_ms)" -lt "$end" ]; do
+		is_state "$ctrl" live || fail "the idle controller went $(attr "$ctrl" state)"
+		sleep 0.5
+	done
+}
+
+namespace_event()
+{
+	local ctrl
+
+	ctrl=$(attach)
+	namespace "$NQN" 2 /dev/mem
+	grown "$ctrl" "$NQN" 2
+	namespace_remove "$NQN" 2
+}
+
+rounds()
+{
+	local i ctrl
+
+	for ((i = 1; i <= 8; i++)); do
+		ctrl=$(attach_raw) || fail "connect, round $i"
+		limit 20 detach "$ctrl" || fail "disconnect, round $i"
+	done
+}
+
+# pair HOST_TR PORT_TR
+pair()
+{
+	HOST_TR=$1 PORT_TR=$2 HOST_NS=host
+	[ "$HOST_TR" = mptcp ] || HOST_NS=
+	target_clear
+	setup
+	t "discovery" discovery
+	t "one TCP connection per queue" plain_tcp
+	t "I/O without digests" mix ""
+	t "I/O with hdr_digest" mix hdr_digest
+	t "I/O with data_digest" mix data_digest
+	t "I/O with both digests" mix hdr_digest,data_digest
+	t "I/O with disable_sqflow" mix disable_sqflow
+	t "queue counts and depth" kinds_of_queues
+	t "reset and reconnect" recovery
+	t "keep-alive while idle" keep_alive
+	t "event when a namespace appears" namespace_event
+	t "connect and disconnect 8 times" rounds
+}
+
+if [ "$HOST_TR/$PORT_TR" = mptcp/mptcp ]; then
+	pair mptcp tcp
+	pair tcp mptcp
+else
+	pair "$HOST_TR" "$PORT_TR"
+fi
+finish

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# The host's side: connect, look, disconnect; sourced by lib.sh.
+
+HOSTNQN=nqn.2014-08.org.nvmexpress:uuid:7c2d2f4e-0d1f-4f59-9a57-2b7b0f6c9d01
+HOSTID=7c2d2f4e-0d1f-4f59-9a57-2b7b0f6c9d01
+SYS=/sys/class/nvme
+
+# attach [OPTION...]: stock `nvme connect` to $NQN; prints the controller.
+attach()
+{
+	attach_to "$NQN" -a "$ADDR" -s "$PORT" "$@"
+}
+
+# attach_to NQN OPTION...
+attach_to()
+{
+	in_host nvme connect -t "$HOST_TR" -n "$1" --hostnqn "$HOSTNQN" \
+		--hostid "$HOSTID" -o json "${@:2}" | jq -r .device
+}
+
+# attach_raw [OPTION,...]: the same without nvme-cli, which does not pass all
+# options on for a transport that it does not know.
+attach_raw()
+{
+	fabrics "traddr=$ADDR,trsvcid=$PORT,nqn=$NQN${1:+,$1}"
+}
+
+# fabrics OPTION,...: exactly these options; prints the controller
+fabrics()
+{
+	local reply
+
+	# shellcheck disable=SC2016 # for the inner shell
+	reply=$(in_host bash -c 'exec 3<>/dev/nvme-fabrics && echo "$1" >&3 && cat <&3' - \
+		"transport=$HOST_TR,hostnqn=$HOSTNQN,hostid=$HOSTID,$1") || return
+	[[ $reply =~ instance=([0-9]+) ]] || fail "no instance in the reply '$reply'"
+	echo "nvme${BASH_REMATCH[1]}"
+}
+
+# attr CONTROLLER NAME: of sysfs
+attr()
+{
+	cat "$SYS/$1/$2"
+}
+
+is_state()
+{
+	[ "$(cat "$SYS/$1/state" 2>/dev/null)" = "$2" ]
+}
+
+# await_state CONTROLLER STATE [SECONDS]
+await_state()
+{
+	wait_for "${3:-20}" "controller $1 is $2 (it is $(cat "$SYS/$1/state" 2>&1))" is_state "$1" "$2"
+}
+
+controllers()
+{
+	local dir
+
+	for dir in "$SYS"/nvme*; do
+		[ ! -e "$dir" ] || basename "$dir"
+	done
+}
+
+# disk_name CONTROLLER [NSID]: with native multipath the device to use is the
+# subsystem's (nvme0n1), and the controller's own (nvme0c1n1) is hidden.
+disk_name()
+{
+	local path name
+
+	for path in "$SYS/$1"/nvme*n*; do
+		[ "$(cat "$path/nsid" 2>/dev/null)" = "${2:-1}" ] || continue
+		name=$(basename "$path" | sed 's/c[0-9]*n/n/')
+		[ -b "/dev/$name" ] || continue
+		echo "/dev/$name"
+		return
+	done
+	return 1
+}
+
+disk_ready()
+{
+	local disk
+
+	disk=$(disk_name "$@") && [ "$(blockdev --getsize64 "$disk")" -gt 0 ]
+}
+
+# disk CONTROLLER [NSID]: wait for the block device and print it
+disk()
+{
+	wait_for 15 "the disk of $1" disk_ready "$@"
+	disk_name "$@"
+}
+
+# grown CONTROLLER NQN NSID: wait for the disk of a namespace that was enabled
+# just now. nvmet sends the event before the namespace is enabled, and a quick
+# host looks too early: then it is enabled again, for another event.
+grown()
+{
+	local enable=$NVMET/subsystems/$2/namespaces/$3/enable
+
+	wait_until $((3 * SLOW)) disk_ready "$1" "$3" && return
+	echo 0 >"$enable"
+	echo 1 >"$enable"
+	wait_until $((3 * SLOW)) disk_ready "$1" "$3" && return
+	echo 0 >"$enable"
+	echo 1 >"$enable"
+	wait_for 10 "namespace $3 appears" disk_ready "$1" "$3"
+}
+
+detach()
+{
+	nvme disconnect -d "$1" >/dev/null
+}
+
+no_controllers()
+{
+	[ -z "$(controllers)" ]
+}
+
+# host_clear: no controller is left, and nobody waits for one
+host_clear()
+{
+	local ctrl
+
+	for ctrl in $(controllers); do
+		echo 1 >"$SYS/$ctrl/delete_controller" &
+	done 2>/dev/null
+	if wait_until $((30 * SLOW)) no_controllers; then
+		wait
+	else
+		echo "# controllers that do not go away: $(controllers | xargs)"
+	fi
+}

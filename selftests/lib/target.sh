@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# The target's side: block devices, subsystems and ports; sourced by lib.sh.
+
+NVMET=/sys/kernel/config/nvmet
+NULLB=/sys/kernel/config/nullb
+export NQN=nqn.2026-11.test:one
+export DISCOVERY_NQN=nqn.2014-08.org.nvmexpress.discovery
+export ADDR=10.1.1.2
+export PORT=4420
+
+# backend NAME MIB [ATTRIBUTE=VALUE...]: a null_blk device /dev/NAME
+backend()
+{
+	local dir=$NULLB/$1 attr
+	mkdir "$dir" || return
+	echo "$2" >"$dir/size"
+	shift 2
+	for attr in blocksize=512 irqmode=0 submit_queues="$(nproc)" "$@"; do
+		echo "${attr#*=}" >"$dir/${attr%%=*}" || return
+	done
+	echo 1 >"$dir/power"
+}
+
+backends_clear()
+{
+	local dir
+
+	for dir in "$NULLB"/*/; do
+		[ ! -e "$dir/power" ] || rmdir "$dir"
+	done
+}
+
+# subsystem NQN [DEVICE...]: open to any host, with a namespace per device
+subsystem()
+{
+	local dir=$NVMET/subsystems/$1 nsid=0 device
+	shift
+
+	mkdir "$dir" || return
+	echo 1 >"$dir/attr_allow_any_host"
+	for device in "$@"; do
+		nsid=$((nsid + 1))
+		namespace "${dir##*/}" "$nsid" "$device" || return
+	done
+}
+
+# namespace NQN NSID DEVICE_OR_FILE
+namespace()
+{
+	local dir=$NVMET/subsystems/$1/namespaces/$2
+
+	mkdir "$dir" || return
+	echo "$3" >"$dir/device_path"
+	echo 1 >"$dir/enable"
+}
+
+namespace_remove()
+{
+	rmdir "$NVMET/subsystems/$1/namespaces/$2"
+}
+
+# port ID ADDRESS SVCID [ATTRIBUTE=VALUE...]
+port()
+{
+	local dir=$NVMET/ports/$1 family=ipv4 attr
+
+	[[ $2 != *:* ]] || family=ipv6
+	mkdir "$dir" || return
+	for attr in "addr_trtype=$PORT_TR" "addr_adrfam=$family" "addr_traddr=$2" \
+		"addr_trsvcid=$3" "${@:4}"; do
+		echo "${attr#*=}" >"$dir/${attr%%=*}" || return
+	done
+}
+
+# publish PORT NQN: the first one makes the port listen, in the network
+# namespace of whoever makes the link.
+publish()
+{
+	in_target ln -s "$NVMET/subsystems/$2" "$NVMET/ports/$1/subsystems/$2"
+}
+
+# withdraw PORT NQN: the last one makes the port stop
+withdraw()
+{
+	rm "$NVMET/ports/$1/subsystems/$2"
+}
+
+port_remove()
+{
+	local dir=$NVMET/ports/$1 entry
+
+	for entry in "$dir"/subsystems/*; do
+		[ ! -L "$entry" ] || rm "$entry"
+	done
+	for entry in "$dir"/referrals/*/; do
+		[ ! -d "$entry" ] || rmdir "$entry"
+	done
+	rmdir "$dir"
+}
+
+subsystem_remove()
+{
+	local dir=$NVMET/subsystems/$1 entry
+
+	for entry in "$dir"/namespaces/*/; do
+		[ ! -d "$entry" ] || rmdir "$entry"
+	done
+	for entry in "$dir"/allowed_hosts/*; do
+		[ ! -L "$entry" ] || rm "$entry"
+	done
+	rmdir "$dir"
+}
+
+target_clear()
+{
+	local dir
+
+	for dir in "$NVMET"/ports/*/; do
+		[ ! -d "$dir" ] || port_remove "$(basename "$dir")"
+	done
+	for dir in "$NVMET"/subsystems/*/; do
+		[ ! -d "$dir" ] || subsystem_remove "$(basename "$dir")"
+	done
+	for dir in "$NVMET"/hosts/*/; do
+		[ ! -d "$dir" ] || rmdir "$dir"
+	done
+}

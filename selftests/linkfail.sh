@@ -1,0 +1,89 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# One of four links goes and returns while fio writes and verifies: no I/O may
+# fail. How long the longest I/O took is told, and not judged yet.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+[ "$HOST_TR/$PORT_TR" = mptcp/mptcp ] || skip "surviving a link needs mptcp at both ends"
+
+connections()
+{
+	[ "$(established)" -ge "$1" ]
+}
+
+# failure WHAT DOWN UP: the two are functions
+failure()
+{
+	local ctrl disk pid
+
+	ctrl=$(attach --nr-io-queues=1)
+	disk=$(disk "$ctrl")
+	wait_for 10 "$((2 * LINKS)) subflows" connections $((2 * LINKS))
+	(cd "$TMP" && exec fio --name=verify --filename="$disk" --direct=1 --ioengine=libaio --rw=randwrite \
+		--bs=64k --iodepth=16 --size=64m --time_based --runtime=10 --verify=crc32c --verify_fatal=1 \
+		--verify_backlog=64 --output-format=json --output=fio.json) &
+	pid=$!
+	wait_for 20 "fio does I/O" busy "$disk"
+	"$2"
+	progress "$disk" "the link is gone"
+	"$3"
+	progress "$disk" "the link is back"
+	wait "$pid" || fail "fio: $(cat "$TMP/fio.json")"
+	expect "I/O errors" 0 "$(jq '.jobs[0].error' "$TMP/fio.json")"
+	expect "state" live "$(attr "$ctrl" state)"
+	note "$1: longest write $(jq '.jobs[0].write.clat_ns.max / 1000000 | floor' "$TMP/fio.json") ms," \
+		"longest read $(jq '.jobs[0].read.clat_ns.max / 1000000 | floor' "$TMP/fio.json") ms"
+}
+
+# progress DISK WHEN: I/O is done three times over
+progress()
+{
+	local i
+
+	for i in 1 2 3; do
+		unset BUSY_SEEN
+		wait_for 20 "I/O goes on when $2" busy "$1"
+	done
+}
+
+link_down()
+{
+	in_host ip link set "h$LINK" down
+}
+
+link_returns()
+{
+	in_host ip link set "h$LINK" up
+	# The routes went with the link, and its IPv6 address.
+	in_host ip route replace 10.1.1.2/32 via "10.1.$LINK.2" dev "h$LINK" metric "${LINK}000"
+}
+
+first_link_returns()
+{
+	in_host ip link set h1 up
+	in_host ip route replace 10.1.1.2/32 dev h1 metric 1
+}
+
+# Packets vanish and nobody is told.
+silence()
+{
+	shape "$LINK" rate 100mbit loss 100%
+}
+
+silence_ends()
+{
+	shape "$LINK" rate 100mbit
+}
+
+setup
+for ((i = 1; i <= LINKS; i++)); do
+	shape "$i" rate 100mbit
+done
+LINK=3
+t "a link goes down and up" failure "link down" link_down link_returns
+LINK=1
+t "the first link goes down and up" failure "first link down" link_down first_link_returns
+LINK=2
+t "a link is silent for a while" failure "silent link" silence silence_ends
+finish

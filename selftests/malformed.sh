@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Peers that break the rules: each is told so, or is cut off, and nobody else
+# notices.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# The reasons (FES) that the specification has for it; the C target closes
+# without one.
+declare -A REASON=(
+	[unknown-type]=1 [wrong-hlen]=1 [short-plen]=1 [huge-plen]=1 [second-icreq]=2 [no-icreq]=2
+	[header-digest]=3
+)
+
+# bad_host CASE
+bad_host()
+{
+	local verdict
+
+	verdict=$(in_host "$SELFTESTS/lib/peer.py" host "$1" "$ADDR" "$PORT")
+	case $verdict in
+	closed)
+		[ "$PORT_TR" != mptcp ] || [ -z "${REASON[$1]:-}" ] ||
+			fail "expected a C2HTermReq with FES ${REASON[$1]}, and the connection was just closed"
+		;;
+	termreq*)
+		[ -z "${REASON[$1]:-}" ] || expect "reason" "termreq ${REASON[$1]}" "$verdict"
+		;;
+	*) fail "expected a C2HTermReq or the end of the connection, got: $verdict" ;;
+	esac
+	read_some "$(disk "$GOOD")"
+}
+
+# bad_target CASE: the host gives up within the time of connect, and leaves
+# nothing behind.
+bad_target()
+{
+	nsenter --net="/run/netns/$TARGET_NS" "$SELFTESTS/lib/peer.py" target "$1" "$ADDR" 4499 >"$TMP/peer" 2>&1 &
+	wait_for 10 "the peer listens" grep -q listening "$TMP/peer"
+	expect_failure "connecting to a bad target" fabrics "traddr=$ADDR,trsvcid=4499,nqn=$NQN,hdr_digest"
+	expect "controllers" "$GOOD" "$(controllers | xargs)"
+	read_some "$(disk "$GOOD")"
+}
+
+# $GOOD is a controller that stays connected throughout: others' faults are
+# not its.
+setup
+KEEP=1 RESTORE=
+GOOD=$(attach)
+[ -n "$GOOD" ] || bail "cannot connect"
+for case in unknown-type wrong-hlen short-plen huge-plen second-icreq no-icreq wrong-pfv wrong-ic-plen \
+	header-digest digest-not-agreed data-without-r2t response-from-host garbage cut-off; do
+	t "host: $case" bad_host "$case"
+done
+for case in closes garbage wrong-pfv wrong-type wrong-plen digest-not-asked tiny-maxdata termreq \
+	response-to-nothing data-for-nobody r2t-for-nobody; do
+	t "target: $case" bad_target "$case"
+done
+finish

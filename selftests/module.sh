@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The modules themselves: they load, unload, and are found by their aliases.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+host_module=nvme_$HOST_TR
+target_module=nvmet_$PORT_TR
+trtype=4
+[ "$PORT_TR" = mptcp ] || trtype=3
+
+loaded()
+{
+	[ -d "/sys/module/$1/holders" ]
+}
+
+# information MODULE ALIAS
+information()
+{
+	local field
+
+	expect "licence of $1" GPL "$(modinfo -F license "$1" | cut -c1-3)"
+	for field in description alias; do
+		[ -n "$(modinfo -F "$field" "$1")" ] || fail "$1 has no $field"
+	done
+	modinfo -F alias "$1" | grep -qx "$2" ||
+		fail "expected alias $2 of $1, got: $(modinfo -F alias "$1" | xargs)"
+}
+
+load_unload()
+{
+	local i
+
+	for i in 1 2 3 4 5; do
+		modprobe "$host_module" || fail "modprobe $host_module, round $i"
+		modprobe "$target_module" || fail "modprobe $target_module, round $i"
+		loaded "$host_module" && loaded "$target_module" || fail "not in lsmod, round $i"
+		rmmod "$target_module" || fail "rmmod $target_module, round $i"
+		rmmod "$host_module" || fail "rmmod $host_module, round $i"
+	done
+	unload_modules
+	expect "modules of NVMe left" "" "$(nvme_modules)"
+}
+
+host_autoload()
+{
+	modprobe nvme-fabrics
+	! loaded "$host_module" || fail "$host_module is loaded already"
+	expect_failure "connecting to a port that nobody listens on" attach
+	loaded "$host_module" || fail "connecting did not load $host_module"
+}
+
+target_autoload()
+{
+	modprobe nvmet
+	! loaded "$target_module" || fail "$target_module is loaded already"
+	subsystem "$NQN"
+	port 1 "$ADDR" "$PORT"
+	publish 1 "$NQN"
+	loaded "$target_module" || fail "enabling a port did not load $target_module"
+}
+
+# A port pins its transport.
+in_use()
+{
+	loaded "$target_module" || fail "$target_module is not loaded"
+	expect_failure "rmmod $target_module with an enabled port" rmmod "$target_module"
+	port_remove 1
+	rmmod "$target_module" || fail "rmmod $target_module after the port is gone"
+}
+
+links_up
+t "information of the host module" information "$host_module" "nvme-$HOST_TR"
+t "information of the target module" information "$target_module" "nvmet-transport-$trtype"
+t "load and unload five times" load_unload
+t "connect loads the host module" host_autoload
+t "enabling a port loads the target module" target_autoload
+t "an enabled port keeps the target module" in_use
+finish

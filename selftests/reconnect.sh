@@ -1,0 +1,151 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Connections end and come back: disconnect, reset, a target that goes away.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+ROUNDS=${ROUNDS:-50}
+
+many_times()
+{
+	local i ctrl
+
+	for ((i = 1; i <= ROUNDS; i++)); do
+		ctrl=$(attach_raw) || fail "connect, round $i"
+		[ "$((i % 5))" != 0 ] || read_some "$(disk "$ctrl")" || fail "read, round $i"
+		limit 20 detach "$ctrl" || fail "disconnect, round $i"
+	done
+	expect "controllers left" "" "$(controllers)"
+	wait_for 20 "no connection is left" no_connections
+}
+
+no_connections()
+{
+	[ "$(established)" = 0 ]
+}
+
+# Requests wait for the controller and are sent again: no error, right data.
+reset_under_load()
+{
+	local ctrl disk pid i
+
+	ctrl=$(attach)
+	disk=$(disk "$ctrl")
+	fio_verify "$disk" --bsrange=512-64k --iodepth=32 --size=64m --io_size=600m --time_based --runtime=12 &
+	pid=$!
+	wait_for 20 "fio does I/O" busy "$disk"
+	for i in 1 2 3; do
+		limit 30 nvme reset "/dev/$ctrl" || fail "reset $i"
+		await_state "$ctrl" live
+		unset BUSY_SEEN
+		wait_for 20 "I/O goes on after reset $i" busy "$disk"
+	done
+	wait "$pid" || fail "fio failed"
+}
+
+# The port goes and comes back: I/O waits, and no request fails.
+port_returns()
+{
+	local ctrl disk pid
+
+	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=120)
+	disk=$(disk "$ctrl")
+	fio_verify "$disk" --bsrange=512-64k --iodepth=16 --size=64m --io_size=600m --time_based --runtime=10 &
+	pid=$!
+	wait_for 20 "fio does I/O" busy "$disk"
+	port_remove 1
+	await_state "$ctrl" connecting
+	port 1 "$ADDR" "$PORT"
+	publish 1 "$NQN"
+	await_state "$ctrl" live 30
+	wait "$pid" || fail "fio failed"
+}
+
+target_restarts()
+{
+	local ctrl disk
+
+	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=120)
+	disk=$(disk "$ctrl")
+	port_remove 1
+	limit 30 rmmod "nvmet_$PORT_TR" || fail "rmmod nvmet_$PORT_TR after the port was removed"
+	await_state "$ctrl" connecting
+	modprobe "nvmet-$PORT_TR"
+	port 1 "$ADDR" "$PORT"
+	publish 1 "$NQN"
+	await_state "$ctrl" live 30
+	fio_verify "$disk" --bsrange=512-64k --iodepth=16 --size=64m --io_size=2m
+}
+
+# After ctrl_loss_tmo the host gives up: I/O that waits fails, and the
+# controller goes.
+loss_timeout()
+{
+	local ctrl disk start
+
+	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=3)
+	disk=$(disk "$ctrl")
+	port_remove 1
+	await_state "$ctrl" connecting
+	start=$(now_ms)
+	expect_failure "a read from a target that does not return" \
+		dd if="$disk" of=/dev/null bs=4k count=1 iflag=direct
+	wait_for 20 "the controller goes" no_controllers
+	expect_between "ms until the I/O failed" 500 $((15000 * SLOW)) $(($(now_ms) - start))
+	port 1 "$ADDR" "$PORT"
+	publish 1 "$NQN"
+}
+
+# fast_io_fail_tmo: I/O fails early, and the controller still comes back.
+fast_fail()
+{
+	local ctrl disk
+
+	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=120 --fast_io_fail_tmo=1)
+	disk=$(disk "$ctrl")
+	port_remove 1
+	await_state "$ctrl" connecting
+	expect_failure "a read after fast_io_fail_tmo" dd if="$disk" of=/dev/null bs=4k count=1 iflag=direct
+	port 1 "$ADDR" "$PORT"
+	publish 1 "$NQN"
+	await_state "$ctrl" live 30
+	read_some "$disk"
+}
+
+# Disconnecting while the host tries to reconnect must not wait for it.
+disconnect_while_connecting()
+{
+	local ctrl
+
+	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=120)
+	port_remove 1
+	await_state "$ctrl" connecting
+	limit 20 detach "$ctrl" || fail "disconnect while reconnecting"
+	wait_for 20 "the controller goes" no_controllers
+	port 1 "$ADDR" "$PORT"
+	publish 1 "$NQN"
+}
+
+# A reconnect happens in the namespace of the connect, not in the initial one.
+namespace_kept()
+{
+	local ctrl
+
+	[ -n "$HOST_NS" ] || skip "nvme-tcp reconnects in the initial namespace"
+	ctrl=$(attach)
+	limit 30 nvme reset "/dev/$ctrl"
+	await_state "$ctrl" live
+	[ "$(established)" -ge "$(attr "$ctrl" queue_count)" ] || fail "no connection in the host's namespace"
+	expect "connections in the initial namespace" "" "$(ss -Htn "dport = :$PORT")"
+}
+
+setup
+t "connect and disconnect $ROUNDS times" many_times
+t "reset under load" reset_under_load
+t "the port goes and returns under load" port_returns
+t "the target's module is loaded anew" target_restarts
+t "ctrl_loss_tmo" loss_timeout
+t "fast_io_fail_tmo" fast_fail
+t "disconnect while reconnecting" disconnect_while_connecting
+t "reset stays in its network namespace" namespace_kept
+finish

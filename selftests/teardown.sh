@@ -1,0 +1,162 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Things are taken away while fio uses them. I/O errors are expected; a splat,
+# a hang or something left over is not.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# connected_load: $CTRL and $DISK, under load
+connected_load()
+{
+	modprobe -a "nvme-$HOST_TR" "nvmet-$PORT_TR"
+	CTRL=$(attach --reconnect-delay=1 --ctrl-loss-tmo="${1:-2}")
+	DISK=$(disk "$CTRL")
+	fio_load "$DISK"
+}
+
+disconnect_now()
+{
+	local i
+
+	for i in 1 2 3; do
+		connected_load
+		limit 40 detach "$CTRL" || fail "disconnect under load, round $i"
+		load_ends 40
+	done
+	expect "controllers left" "" "$(controllers)"
+}
+
+port_removed()
+{
+	connected_load
+	port_remove 1
+	load_ends 60
+	wait_for 30 "the controller goes" no_controllers
+	wait_for 20 "no connection is left" no_connections
+	port 1 "$ADDR" "$PORT"
+	publish 1 "$NQN"
+}
+
+no_connections()
+{
+	[ "$(established)" = 0 ]
+}
+
+namespace_removed()
+{
+	connected_load
+	namespace_remove "$NQN" 1
+	load_ends 60
+	expect "state" live "$(attr "$CTRL" state)"
+	namespace "$NQN" 1 /dev/mem
+	disk "$CTRL" >/dev/null
+}
+
+namespace_disabled()
+{
+	local enable=$NVMET/subsystems/$NQN/namespaces/1/enable
+
+	connected_load
+	echo 0 >"$enable"
+	load_ends 60
+	echo 1 >"$enable"
+	read_some "$(disk "$CTRL")"
+}
+
+# Taking the subsystem off the port ends its controllers, not the port.
+subsystem_withdrawn()
+{
+	connected_load
+	publish 1 "$NQN.other"
+	withdraw 1 "$NQN"
+	load_ends 60
+	wait_for 30 "the controller goes" no_controllers
+	publish 1 "$NQN"
+	withdraw 1 "$NQN.other"
+	read_some "$(disk "$(attach)")"
+}
+
+# A port pins its module, so the port goes first and the module right after it.
+target_module_removed()
+{
+	connected_load
+	port_remove 1
+	limit 60 rmmod "nvmet_$PORT_TR" || fail "rmmod nvmet_$PORT_TR under load"
+	load_ends 60
+	wait_for 30 "the controller goes" no_controllers
+	modprobe "nvmet-$PORT_TR"
+	port 1 "$ADDR" "$PORT"
+	publish 1 "$NQN"
+	read_some "$(disk "$(attach)")"
+}
+
+host_module_removed()
+{
+	connected_load 120
+	limit 60 rmmod "nvme_$HOST_TR" || fail "rmmod nvme_$HOST_TR under load"
+	load_ends 60
+	expect "controllers left" "" "$(controllers)"
+	modprobe "nvme-$HOST_TR"
+	read_some "$(disk "$(attach)")"
+}
+
+# While the host waits to reconnect, with I/O waiting in it
+host_module_removed_connecting()
+{
+	connected_load 120
+	port_remove 1
+	await_state "$CTRL" connecting
+	limit 60 rmmod "nvme_$HOST_TR" || fail "rmmod nvme_$HOST_TR while reconnecting"
+	load_ends 60
+	expect "controllers left" "" "$(controllers)"
+	modprobe "nvme-$HOST_TR"
+	port 1 "$ADDR" "$PORT"
+	publish 1 "$NQN"
+	read_some "$(disk "$(attach)")"
+}
+
+# Directly after a disconnect the target still tears down its queues.
+module_removed_after_disconnect()
+{
+	local i
+
+	for i in 1 2 3; do
+		modprobe "nvmet-$PORT_TR"
+		attach >/dev/null
+		nvme disconnect-all
+		port_remove 1
+		limit 30 rmmod "nvmet_$PORT_TR" || fail "rmmod nvmet_$PORT_TR, round $i"
+		limit 30 rmmod "nvme_$HOST_TR" || fail "rmmod nvme_$HOST_TR, round $i"
+		port 1 "$ADDR" "$PORT"
+		publish 1 "$NQN"
+	done
+}
+
+namespace_of_the_network_deleted()
+{
+	[ -n "$HOST_NS" ] || skip "the host is in the initial namespace"
+	connected_load 2
+	ip netns delete "$TARGET_NS"
+	ip netns delete "$HOST_NS"
+	nvme disconnect-all
+	load_ends 60
+	wait_for 60 "the controller goes" no_controllers
+}
+
+target_extra()
+{
+	subsystem "$NQN.other"
+}
+
+setup
+t "disconnect under load" disconnect_now
+t "port removed under load" port_removed
+t "namespace removed under load" namespace_removed
+t "namespace disabled and enabled under load" namespace_disabled
+t "subsystem withdrawn under load" subsystem_withdrawn
+t "target module removed under load" target_module_removed
+t "host module removed under load" host_module_removed
+t "host module removed while reconnecting" host_module_removed_connecting
+t "modules removed directly after disconnect" module_removed_after_disconnect
+t "network namespaces deleted under load" namespace_of_the_network_deleted
+finish
