@@ -127,14 +127,12 @@ impl Cursor<'_> {
             return (iter, 0);
         }
 
-        let mut vecs = 1;
+        let mut vecs = 0;
         let mut covered = 0;
-        // SAFETY: The array describes `skip + left` bytes, so there is a `bio_vec` for as long as
-        // they are not covered.
-        while {
-            covered += unsafe { (*self.vec.add(vecs - 1)).bv_len } as usize;
-            covered < self.skip + len
-        } {
+        while covered < self.skip + len {
+            // SAFETY: The array describes `skip + left` bytes, so there is another `bio_vec` for
+            // as long as they are not covered.
+            covered += unsafe { (*self.vec.add(vecs)).bv_len } as usize;
             vecs += 1;
         }
 

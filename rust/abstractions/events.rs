@@ -242,6 +242,5 @@ unsafe fn is_closing(sk: *mut bindings::sock) -> bool {
         bindings::TCP_LAST_ACK,
         bindings::TCP_CLOSE,
     ]
-    .iter()
-    .any(|&closing| state == closing as u32)
+    .contains(&state)
 }

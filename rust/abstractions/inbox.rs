@@ -57,6 +57,7 @@ unsafe impl<T: Linked> Sync for Inbox<T> {}
 
 impl<T: Linked> Inbox<T> {
     /// An empty list.
+    #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
         // INVARIANT: It is empty.
         Self {
@@ -77,7 +78,8 @@ impl<T: Linked> Inbox<T> {
     /// Whether the list is empty at this moment.
     pub fn is_empty(&self) -> bool {
         // SAFETY: A pointer that is only ever written atomically.
-        unsafe { (*self.head.get()).first.cast_const() == core::ptr::null() }
+        let first = unsafe { (&raw const (*self.head.get()).first).read_volatile() };
+        first.is_null()
     }
 
     /// Moves everything to the end of `fifo`, the oldest first.
@@ -118,6 +120,7 @@ unsafe impl<T: Linked> Send for Fifo<T> {}
 
 impl<T: Linked> Fifo<T> {
     /// An empty queue.
+    #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
         // INVARIANT: It is empty.
         Self {

@@ -186,7 +186,7 @@ unsafe extern "C" fn listen_data_ready<T: Accept>(sk: *mut bindings::sock) {
     let state = unsafe { (&raw const (*sk).__sk_common.skc_state).read_volatile() };
     // A connection has a copy of the pointer that nobody clears when the listener goes; it must
     // not be followed.
-    if u32::from(state) == bindings::TCP_LISTEN as u32 {
+    if u32::from(state) == bindings::TCP_LISTEN {
         // SAFETY: `sk` is the listener, so this is null or its hook, which is not freed before the
         // lock has been held for writing.
         if let Some(hook) = unsafe { (*sk).sk_user_data.cast::<Hook<T>>().as_ref() } {

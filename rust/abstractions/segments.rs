@@ -55,6 +55,7 @@ pub struct Segments<'buffer, 'data> {
 
 impl<'data> Segments<'_, 'data> {
     /// The bytes in the list.
+    #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
         self.len
     }

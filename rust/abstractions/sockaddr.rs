@@ -60,7 +60,7 @@ impl SockAddr {
     pub(super) const LEN: i32 = size_of::<kernel_bindings::__kernel_sockaddr_storage>() as i32;
 
     /// The unspecified address.
-    pub fn new() -> Self {
+    fn new() -> Self {
         Self(Default::default())
     }
 

@@ -111,7 +111,7 @@ impl Socket {
     /// TCP socket, as MPTCP listeners accept them from peers that do not know MPTCP.
     pub fn is_mptcp(&self) -> bool {
         // SAFETY: The protocol of a socket does not change.
-        u32::from(unsafe { (*self.sk()).sk_protocol }) == bindings::IPPROTO_MPTCP as u32
+        u32::from(unsafe { (*self.sk()).sk_protocol }) == bindings::IPPROTO_MPTCP
     }
 
     /// Gives the socket a local address. May sleep.
@@ -164,7 +164,7 @@ impl Socket {
     pub fn is_established(&self) -> bool {
         // SAFETY: The state is a byte that C too reads without the lock.
         let state = unsafe { (&raw const (*self.sk()).__sk_common.skc_state).read_volatile() };
-        u32::from(state) == bindings::TCP_ESTABLISHED as u32
+        u32::from(state) == bindings::TCP_ESTABLISHED
     }
 
     /// Whether a third of the send buffer is free, so that it is worth sending.
@@ -198,8 +198,10 @@ impl Socket {
     /// `EAGAIN` if there is no space; [`write_space`](super::events::Events::write_space) says
     /// when there is. `EPIPE` and others if the connection is gone.
     pub fn send(&self, segments: &Segments<'_, '_>) -> Result<usize> {
-        let mut msg: kernel_bindings::msghdr = Default::default();
-        msg.msg_flags = bindings::MSG_DONTWAIT;
+        let mut msg = kernel_bindings::msghdr {
+            msg_flags: bindings::MSG_DONTWAIT,
+            ..Default::default()
+        };
         segments.init_iter(&mut msg.msg_iter);
         self.send_msg(&mut msg)
     }
@@ -210,7 +212,7 @@ impl Socket {
     ///
     /// `ECONNRESET` if the connection took only a part, and what sending says.
     pub fn send_exact(&self, bytes: &[u8]) -> Result {
-        let mut vec = kernel_bindings::kvec {
+        let vec = kernel_bindings::kvec {
             iov_base: bytes.as_ptr().cast_mut().cast(),
             iov_len: bytes.len(),
         };
@@ -220,7 +222,7 @@ impl Socket {
             bindings::iov_iter_kvec(
                 &mut msg.msg_iter,
                 bindings::ITER_SOURCE,
-                &mut vec,
+                &vec,
                 1,
                 bytes.len(),
             )

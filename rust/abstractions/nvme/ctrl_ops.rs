@@ -27,7 +27,7 @@ struct CtrlOps<T>(PhantomData<T>);
 
 impl<T: Controller> CtrlOps<T> {
     const OPS: bindings::nvme_ctrl_ops = bindings::nvme_ctrl_ops {
-        name: T::NAME.as_ptr().cast(),
+        name: kernel::str::as_char_ptr_in_const_context(T::NAME),
         module: <T::Module as kernel::ModuleMetadata>::THIS_MODULE.as_ptr(),
         flags: bindings::NVME_F_FABRICS | bindings::NVME_F_BLOCKING,
         dev_attr_groups: core::ptr::null_mut(),
