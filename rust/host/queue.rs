@@ -93,8 +93,8 @@ pub(crate) struct Queue {
     cpus: Arc<cpu::Load>,
     /// Whether the Connect command has succeeded.
     live: Atomic<bool>,
-    /// Whether somebody polls, so that data need not wake the work.
-    polling: Atomic<bool>,
+    /// Requests that have been completed since somebody polled.
+    completed: Atomic<u32>,
     /// Whether an Asynchronous Event Request is to be sent.
     async_event: Atomic<bool>,
     /// The bytes of data that fit into a capsule.
@@ -132,7 +132,7 @@ impl Queue {
                 workqueue: context.workqueue.clone(),
                 cpus: context.cpus.clone(),
                 live: Atomic::new(false),
-                polling: Atomic::new(false),
+                completed: Atomic::new(0),
                 async_event: Atomic::new(false),
                 in_capsule: Atomic::new(0),
                 io_cpu: Atomic::new(WorkCpu::UNBOUND.raw()),
@@ -306,21 +306,17 @@ impl Queue {
         let _ = self.workqueue.enqueue_on(cpu, self.clone());
     }
 
-    /// Receives what there is, for somebody who waits; returns how many requests it completed.
-    pub(crate) fn poll(self: &Arc<Self>) -> u32 {
-        if !self.is_live() {
-            return 0;
-        }
-        self.polling.store(true, Release);
-        let completed = match self.receiver.try_lock() {
-            Some(mut receiver) => {
-                receiver.receive(self);
-                receiver.take_completed()
-            }
-            None => 0,
-        };
-        self.polling.store(false, Release);
-        completed
+    /// How many requests have been completed since somebody asked. Does not sleep.
+    ///
+    /// Whoever polls does so inside an RCU read-side section, where the socket lock cannot be
+    /// waited for: the work receives for them, too.
+    pub(crate) fn poll(&self) -> u32 {
+        self.completed.xchg(0, Relaxed)
+    }
+
+    /// Counts requests that have been completed.
+    pub(crate) fn count_completed(&self, count: u32) {
+        self.completed.add(count, Relaxed);
     }
 
     /// Fails the requests that nobody will send.
@@ -375,9 +371,7 @@ struct Watcher {
 
 impl Events for Watcher {
     fn data_ready(&self) {
-        if !self.queue.polling.load(Acquire) {
-            self.queue.kick();
-        }
+        self.queue.kick();
     }
 
     fn write_space(&self) {

@@ -82,7 +82,7 @@ pub(crate) struct Receiver {
     connection: Option<Arc<Connection>>,
     decoder: KBox<Decoder<Crc>>,
     incoming: Option<Incoming>,
-    /// How many requests have been completed since somebody asked.
+    /// How many requests this turn has completed.
     completed: u32,
 }
 
@@ -114,11 +114,6 @@ impl Receiver {
         self.connection = None;
     }
 
-    /// How many requests have been completed since the last call.
-    pub(crate) fn take_completed(&mut self) -> u32 {
-        core::mem::take(&mut self.completed)
-    }
-
     /// Receives what there is; says whether there was something.
     pub(crate) fn receive(&mut self, queue: &Arc<Queue>) -> bool {
         let Some(connection) = self.connection.clone() else {
@@ -132,6 +127,7 @@ impl Receiver {
                     EPROTO
                 })
         });
+        queue.count_completed(core::mem::take(&mut self.completed));
         let fault = match (fault, received) {
             (None, Ok(received)) => {
                 if received > 0 {

@@ -141,7 +141,7 @@ pub(crate) trait Controller: Sized + Send + Sync + 'static {
     /// Says that no other request follows those of which none was `last`.
     fn commit_rqs(queue: &Arc<Self::Queue>);
 
-    /// Receives what there is, and returns how many requests that completed.
+    /// How many requests have been completed since the last call. Does not sleep.
     fn poll(queue: &Arc<Self::Queue>) -> u32;
 
     /// Deals with a request that has timed out.
