@@ -20,6 +20,7 @@ pub mod abstractions {
     pub mod sockaddr;
     pub mod socket;
     pub mod socket_options;
+    pub mod socket_read;
     pub mod workqueue;
 }
 mod target;

@@ -7,10 +7,7 @@
 //! C headers: [`include/linux/net.h`](srctree/include/linux/net.h),
 //! [`include/net/sock.h`](srctree/include/net/sock.h)
 
-use core::{
-    marker::PhantomData,
-    ptr::NonNull, //
-};
+use core::ptr::NonNull;
 
 use kernel::{
     bindings as kernel_bindings,
@@ -25,7 +22,6 @@ use super::{
     memalloc::NoIo,
     net::Namespace,
     segments::Segments,
-    skb::SkbReader,
     sockaddr::{
         Family,
         SockAddr, //
@@ -258,59 +254,6 @@ impl Socket {
             Err(ECONNRESET)
         }
     }
-
-    /// Hands everything that has been received to `actor`, piece by piece, without copying it
-    /// first (`read_sock`). Sleeps for the socket lock, not for data.
-    ///
-    /// `actor` runs with the socket lock held. While it is on the stack, C may call the owner's
-    /// [`data_ready`](super::events::Events::data_ready) and
-    /// [`closing`](super::events::Events::closing). `actor` must consume all it is shown, or fail.
-    ///
-    /// Returns the number of bytes consumed; 0 for no data and for the end of the stream.
-    ///
-    /// # Errors
-    ///
-    /// What `actor` returns, or what the protocol says. After an error of `actor` bytes may be
-    /// lost, and the connection is of no use any more.
-    pub fn read<F>(&self, actor: F) -> Result<usize>
-    where
-        F: FnMut(&mut SkbReader<'_>) -> Result,
-    {
-        let mut context = ReadContext {
-            actor,
-            error: None,
-            _lock: PhantomData,
-        };
-        let mut desc = kernel_bindings::read_descriptor_t {
-            written: 0,
-            count: 1,
-            arg: kernel_bindings::read_descriptor_t__bindgen_ty_1 {
-                data: (&raw mut context).cast(),
-            },
-            error: 0,
-        };
-
-        let sk = self.sk();
-        // SAFETY: The socket is alive and this is process context.
-        unsafe { bindings::lock_sock_nested(sk, 0) };
-        // kTLS replaces the operations of a socket, so they are read each time.
-        // SAFETY: The socket is alive and its operations are static.
-        let read_sock = unsafe { (*(&raw const (*self.as_raw()).ops).read_volatile()).read_sock };
-        let ret = match read_sock {
-            // SAFETY: The lock is held, `desc` and through it `context` live until this returns,
-            // and the actor is the one that knows the type of `context`.
-            Some(read_sock) => unsafe { read_sock(sk.cast(), &mut desc, Some(read_actor::<F>)) },
-            None => EOPNOTSUPP.to_errno(),
-        };
-        // SAFETY: Taken above.
-        unsafe { bindings::release_sock(sk) };
-
-        if let Some(error) = context.error {
-            return Err(error);
-        }
-        to_result(ret)?;
-        Ok(ret as usize)
-    }
 }
 
 impl Drop for Socket {
@@ -320,41 +263,5 @@ impl Drop for Socket {
         let _scope = NoIo::enter();
         // SAFETY: By the invariant the reference is ours and valid; not used again.
         unsafe { bindings::__fput_sync((*self.as_raw()).file) };
-    }
-}
-
-/// What the C side of [`Socket::read`] hands through to [`read_actor`].
-struct ReadContext<F> {
-    actor: F,
-    error: Option<Error>,
-    _lock: PhantomData<*mut ()>,
-}
-
-/// The `sk_read_actor_t` of [`Socket::read`].
-///
-/// # Safety
-///
-/// Called by `read_sock` with the `desc` that was given to it, whose `data` points to a
-/// `ReadContext<F>` that nobody else uses meanwhile, and with `len` bytes of `skb` from `offset`.
-unsafe extern "C" fn read_actor<F>(
-    desc: *mut kernel_bindings::read_descriptor_t,
-    skb: *mut kernel_bindings::sk_buff,
-    offset: u32,
-    len: usize,
-) -> i32
-where
-    F: FnMut(&mut SkbReader<'_>) -> Result,
-{
-    // SAFETY: By the contract of this function.
-    let context = unsafe { &mut *(*desc).arg.data.cast::<ReadContext<F>>() };
-    // SAFETY: `skb` holds the announced bytes, and stays until the actor returns.
-    let mut reader = unsafe { SkbReader::new(skb, offset, len) };
-
-    match (context.actor)(&mut reader) {
-        Ok(()) => reader.consumed() as i32,
-        Err(error) => {
-            context.error = Some(error);
-            error.to_errno()
-        }
     }
 }

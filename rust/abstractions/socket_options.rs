@@ -33,7 +33,7 @@ impl Socket {
 
     /// Sends what there is without waiting for more (`TCP_NODELAY`).
     pub fn set_nodelay(&self) -> Result {
-        self.set_option(bindings::IPPROTO_TCP as u32, bindings::TCP_NODELAY, 1i32)
+        self.set_option(bindings::IPPROTO_TCP, bindings::TCP_NODELAY, 1i32)
     }
 
     /// Throws away on close what was not sent, instead of sending it later (`SO_LINGER` of 0).
@@ -56,9 +56,16 @@ impl Socket {
         self.set_option(bindings::SOL_SOCKET, bindings::SO_PRIORITY, priority)
     }
 
+    /// The type of service that the peer's packets had when it connected; 0 on an MPTCP socket,
+    /// which does not note it.
+    pub fn received_tos(&self) -> i32 {
+        // SAFETY: The socket is alive and one of IP.
+        unsafe { bindings::helper_sk_received_tos(self.sk()) }.into()
+    }
+
     /// Sets the type of service of outgoing IPv4 packets (`IP_TOS`).
     pub fn set_tos(&self, tos: i32) -> Result {
-        self.set_option(bindings::IPPROTO_IP as u32, bindings::IP_TOS, tos)
+        self.set_option(bindings::IPPROTO_IP, bindings::IP_TOS, tos)
     }
 
     /// Asks for a send buffer of `bytes`, beyond what `net.core.wmem_max` allows to users.

@@ -6,7 +6,8 @@
 //! |---|---|
 //! | [`controller`] | makes controllers, recovers from errors, resets |
 //! | [`set_up`] | the steps of setting a controller up and tearing it down |
-//! | [`queue`] | the life of a queue, and its work |
+//! | [`queue`] | the life of a queue |
+//! | [`work`] | the work of a queue, and what wakes it |
 //! | [`connection`] | opens a connection and exchanges ICReq and ICResp |
 //! | [`request`] | what a request carries, and what a command says of its data |
 //! | [`send`] | commands and data, as trains of PDUs |
@@ -38,6 +39,7 @@ pub(crate) mod recv;
 pub(crate) mod request;
 pub(crate) mod send;
 pub(crate) mod set_up;
+pub(crate) mod work;
 
 use kernel::{
     prelude::*,

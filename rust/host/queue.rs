@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The life of a queue, and its work.
+//! The life of a queue.
 //!
 //! A queue object lives as long as its controller. Its connection comes and goes.
 //!
-//! C counterparts: `nvme_tcp_start_queue()`, `nvme_tcp_stop_queue()`, `nvme_tcp_io_work()`.
+//! C counterparts: `nvme_tcp_start_queue()`, `nvme_tcp_stop_queue()`.
 
 use kernel::{
     new_mutex,
     prelude::*,
     sync::{
-        aref::ARef,
         atomic::{
             ordering::{
                 Acquire,
@@ -22,16 +21,10 @@ use kernel::{
         Arc,
         Mutex, //
     },
-    time::{
-        Delta,
-        Instant,
-        Monotonic, //
-    },
     workqueue::{
         impl_has_work,
         new_work,
-        Work,
-        WorkItem, //
+        Work, //
     }, //
 };
 
@@ -44,16 +37,14 @@ use super::{
         Progress,
         Sender, //
     },
+    work::Watcher,
     Context,
     Ctrl,
     Host, //
 };
 use crate::{
     abstractions::{
-        events::{
-            Events,
-            Hooked, //
-        },
+        events::Hooked,
         inbox::Inbox,
         nvme::{
             request::SendRequest,
@@ -71,9 +62,6 @@ use crate::{
         Decoder, //
     }, //
 };
-
-/// How long the work of a queue goes on before it lets others work.
-const WORK_BUDGET: Delta = Delta::from_millis(1);
 
 /// The connection of a queue.
 enum Link {
@@ -96,19 +84,19 @@ pub(crate) struct Queue {
     /// Requests that have been completed since somebody polled.
     completed: Atomic<u32>,
     /// Whether an Asynchronous Event Request is to be sent.
-    async_event: Atomic<bool>,
+    pub(super) async_event: Atomic<bool>,
     /// The bytes of data that fit into a capsule.
     in_capsule: Atomic<u32>,
     /// The CPU to work on.
     io_cpu: Atomic<i32>,
     /// Requests that are to be sent.
-    inbox: Inbox<SendRequest<Host>>,
+    pub(super) inbox: Inbox<SendRequest<Host>>,
     #[pin]
     link: Mutex<Link>,
     #[pin]
-    receiver: Mutex<Receiver>,
+    pub(super) receiver: Mutex<Receiver>,
     #[pin]
-    sender: Mutex<Sender>,
+    pub(super) sender: Mutex<Sender>,
     #[pin]
     io_work: Work<Self>,
 }
@@ -204,13 +192,7 @@ impl Queue {
         self.receiver.lock().open(connection.clone(), decoder);
         self.sender.lock().open(connection.clone());
 
-        let watcher = Arc::new(
-            Watcher {
-                queue: self.clone(),
-                ctrl: ctrl.to_ref(),
-            },
-            GFP_KERNEL,
-        )?;
+        let watcher = Arc::new(Watcher::new(self.clone(), ctrl), GFP_KERNEL)?;
         let hooked = Hooked::new(connection.socket.clone(), watcher)?;
         *link = Link::Started(connection, hooked);
         Ok(())
@@ -336,49 +318,5 @@ impl Queue {
     /// Where R2Ts are handed to the sender.
     pub(crate) fn inbox(&self) -> &Inbox<SendRequest<Host>> {
         &self.inbox
-    }
-}
-
-impl WorkItem for Queue {
-    type Pointer = Arc<Self>;
-
-    fn run(this: Arc<Self>) {
-        let start = Instant::<Monotonic>::now();
-        loop {
-            let sent = match this.sender.try_lock() {
-                Some(mut sender) => sender.send(&this.inbox, &this.async_event),
-                // Whoever sends at the moment looks at the inbox again, or kicks.
-                None => Progress::Idle,
-            };
-            let received = this.receiver.lock().receive(&this);
-
-            if sent != Progress::More && !received {
-                return;
-            }
-            if start.elapsed() > WORK_BUDGET {
-                break;
-            }
-        }
-        this.kick();
-    }
-}
-
-/// Hears of the events of a connection.
-struct Watcher {
-    queue: Arc<Queue>,
-    ctrl: ARef<Ctrl>,
-}
-
-impl Events for Watcher {
-    fn data_ready(&self) {
-        self.queue.kick();
-    }
-
-    fn write_space(&self) {
-        self.queue.kick();
-    }
-
-    fn closing(&self) {
-        self.ctrl.start_recovery();
     }
 }
