@@ -4,10 +4,7 @@
 //!
 //! C counterpart: `nvmet_tcp_io_work()`.
 
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
+use kernel::prelude::*;
 
 use super::{
     queue::Queue,
@@ -69,13 +66,14 @@ impl Io {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(super) fn new(sq: SubQueue<Target>) -> Result<Self> {
-        Ok(Self {
+    pub(super) fn new(sq: SubQueue<Target>) -> Result<KBox<Self>> {
+        let this = Self {
             recv: Receiver::new(),
             slots: Slots::for_connect()?,
             send: Sender::new()?,
             sq,
-        })
+        };
+        Ok(KBox::new(this, GFP_KERNEL)?)
     }
 
     /// Works until there is nothing to do, or for long enough. Returns whether to go on soon.
@@ -83,12 +81,12 @@ impl Io {
     /// # Errors
     ///
     /// Why the connection has come to its end.
-    pub(super) fn run(&mut self, queue: &Arc<Queue>) -> Result<bool, Fault> {
+    pub(super) fn run(&mut self, queue: &Queue) -> Result<bool, Fault> {
         for _ in 0..BUDGET {
             if queue.is_closing() {
                 return Ok(false);
             }
-            if !self.turn(queue)? {
+            if !self.turn(queue)? && queue.bell().rest() {
                 return Ok(false);
             }
         }
@@ -96,7 +94,20 @@ impl Io {
     }
 
     /// Receives, executes and sends once. Returns whether there was anything to do.
-    fn turn(&mut self, queue: &Arc<Queue>) -> Result<bool, Fault> {
+    fn turn(&mut self, queue: &Queue) -> Result<bool, Fault> {
+        let received = queue.bell().answer() && self.receive(queue)?;
+
+        queue.inbox().drain_into(self.send.answers());
+        let sqhd_disabled = self.sq.sqhd_disabled();
+        let sent = self
+            .send
+            .run(queue.socket(), &mut self.slots, sqhd_disabled)?;
+        Ok(received || sent)
+    }
+
+    /// Takes in what has arrived, and executes what is complete. Returns whether there was
+    /// anything.
+    fn receive(&mut self, queue: &Queue) -> Result<bool, Fault> {
         let mut context = Context {
             queue,
             sq: &mut self.sq,
@@ -107,13 +118,7 @@ impl Io {
         while let Some(request) = self.recv.next_ready() {
             request.execute(&mut self.sq);
         }
-
-        queue.inbox().drain_into(self.send.answers());
-        let sqhd_disabled = self.sq.sqhd_disabled();
-        let sent = self
-            .send
-            .run(queue.socket(), &mut self.slots, sqhd_disabled)?;
-        Ok(received || sent)
+        Ok(received)
     }
 
     /// Says why the connection ends, to the log and to the host, and to the controller.

@@ -15,6 +15,7 @@
 //! | `recv.rs`, `pending.rs` | from the stream to commands with their data |
 //! | `mapping.rs` | what the SGL of a command means |
 //! | `send.rs`, `train.rs` | from completed commands to the stream |
+//! | `bell.rs` | when the work is queued |
 //! | `slots.rs`, `ring.rs` | where the commands of a connection are kept |
 //!
 //! # The life of a command
@@ -50,7 +51,7 @@
 
 #![deny(unsafe_code)]
 
-
+mod bell;
 mod glue;
 mod io;
 mod mapping;

@@ -28,6 +28,7 @@ use kernel::{
 };
 
 use super::{
+    bell::Bell,
     io::Io,
     port::Port,
     slots::Slots,
@@ -69,7 +70,7 @@ enum Stage {
     /// It has not done anything.
     New,
     /// It works.
-    Up(Io),
+    Up(KBox<Io>),
     /// It will not do anything any more.
     Down,
 }
@@ -90,6 +91,7 @@ pub(crate) struct Queue {
     role: SetOnce<Role>,
     /// Its release has been queued.
     closing: AtomicFlag,
+    bell: Bell,
     /// Commands that the core has given back.
     inbox: Inbox<Completed>,
     /// Slots for the commands of the queue that this has become.
@@ -120,6 +122,10 @@ impl Queue {
         let target = port.target();
         socket.set_nodelay()?;
         socket.set_no_linger()?;
+        // The host's choice holds for both directions. Before the priority, which it changes.
+        if socket.received_tos() > 0 {
+            socket.set_tos(socket.received_tos())?;
+        }
         if target.so_priority() > 0 {
             socket.set_priority(target.so_priority())?;
         }
@@ -134,6 +140,7 @@ impl Queue {
                 socket: Arc::new(socket, GFP_KERNEL)?,
                 role: SetOnce::new(),
                 closing: AtomicFlag::new(false),
+                bell: Bell::new(),
                 inbox: Inbox::new(),
                 fresh <- new_mutex!(None, "nvmet_mptcp::Queue::fresh"),
                 hooked <- new_mutex!(None, "nvmet_mptcp::Queue::hooked"),
@@ -150,15 +157,23 @@ impl Queue {
     /// Lets the socket tell the connection what happens.
     fn hook(self: &Arc<Self>) -> Result {
         let doorbell = Arc::new(Doorbell(self.clone()), GFP_KERNEL)?;
-        // Under the lock, so that a release that one of the callbacks begins waits until they are
-        // in their place.
-        *self.hooked.lock() = Some(Hooked::new(self.socket.clone(), doorbell)?);
+        {
+            // A release that begins meanwhile, perhaps because of the first event, waits until the
+            // callbacks are in their place.
+            let mut hooked = self.hooked.lock();
+            if self.is_closing() {
+                return Err(ENOTCONN);
+            }
+            *hooked = Some(Hooked::new(self.socket.clone(), doorbell)?);
+        }
 
         // What has happened before has not been told.
         if !self.socket.is_established() {
             return Err(ENOTCONN);
         }
-        self.kick();
+        if self.bell.ring_for_data() {
+            self.enqueue();
+        }
         Ok(())
     }
 
@@ -197,6 +212,11 @@ impl Queue {
         &self.inbox
     }
 
+    /// Rung when there is something to do.
+    pub(super) fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
     /// Whether the connection is being released.
     pub(super) fn is_closing(&self) -> bool {
         self.closing.load(Relaxed)
@@ -219,13 +239,14 @@ impl Queue {
     /// Takes a command back from the core. From any context.
     pub(super) fn completed(self: &Arc<Self>, command: Completed) {
         self.inbox.push(command);
-        self.kick();
+        if self.bell.ring() {
+            self.enqueue();
+        }
     }
 
-    /// Has the connection look for something to do. From any context.
-    fn kick(self: &Arc<Self>) {
+    /// Queues the work, which is not queued and will not be by others. From any context.
+    fn enqueue(self: &Arc<Self>) {
         let cpu = WorkCpu::new(self.socket.incoming_cpu());
-        // If the work is queued already, it will see what this call is about.
         let _ = self
             .target
             .io_queue()
@@ -234,13 +255,13 @@ impl Queue {
 
     /// Makes the moving parts, which is not done when the connection is accepted because
     /// `Queue::io` must not be taken there.
-    fn set_up(self: &Arc<Self>) -> Result<Io> {
+    fn set_up(self: &Arc<Self>) -> Result<KBox<Io>> {
         Io::new(SubQueue::new(self.clone(), self.port.handle())?)
     }
 
     /// Works until there is nothing to do, or for long enough. Returns whether to go on soon.
     fn work(self: &Arc<Self>, stage: &mut Stage) -> bool {
-        if matches!(stage, Stage::New) {
+        if matches!(stage, Stage::New) && !self.is_closing() {
             match self.set_up() {
                 Ok(io) => *stage = Stage::Up(io),
                 Err(error) => {
@@ -281,7 +302,8 @@ impl WorkItem<0> for Queue {
     fn run(this: Arc<Self>) {
         let go_on = this.work(&mut this.io.lock());
         if go_on {
-            this.kick();
+            this.bell.ring();
+            this.enqueue();
         }
     }
 }
@@ -311,11 +333,15 @@ struct Doorbell(Arc<Queue>);
 
 impl Events for Doorbell {
     fn data_ready(&self) {
-        self.0.kick();
+        if self.0.bell.ring_for_data() {
+            self.0.enqueue();
+        }
     }
 
     fn write_space(&self) {
-        self.0.kick();
+        if self.0.bell.ring() {
+            self.0.enqueue();
+        }
     }
 
     fn closing(&self) {

@@ -117,11 +117,7 @@ impl Receiver {
     }
 
     /// Takes in all of a packet. The socket lock is held, so commands are not executed here.
-    fn feed(
-        &mut self,
-        skb: &mut SkbReader<'_>,
-        context: &mut Context<'_>,
-    ) -> Result<(), Fault> {
+    fn feed(&mut self, skb: &mut SkbReader<'_>, context: &mut Context<'_>) -> Result<(), Fault> {
         while skb.remaining() > 0 {
             let taken = match (self.decoder.input(), &mut self.payload) {
                 (Input::Bytes(to), _) => skb.copy_to(to)?,
@@ -215,10 +211,7 @@ impl Receiver {
             Mapping::Solicited(len) => {
                 let (command, r2t) = Awaited::new(request, len);
                 let r2t = r2t.ok_or(EINVAL)?;
-                context
-                    .slots
-                    .solicit(command, r2t)
-                    .map_err(|_| EINVAL)?;
+                context.slots.solicit(command, r2t).map_err(|_| EINVAL)?;
             }
         }
         Ok(())

@@ -162,9 +162,7 @@ impl Train {
     ///
     /// `ENOSPC` if there is none.
     pub(super) fn push(&mut self, item: Item) -> Result {
-        self.items
-            .push_within_capacity(item)
-            .map_err(|_| ENOSPC)
+        self.items.push_within_capacity(item).map_err(|_| ENOSPC)
     }
 
     /// Adds what has not been sent, as far as there is room.

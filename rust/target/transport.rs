@@ -128,7 +128,10 @@ impl Target {
     /// Removes a connection that is being released.
     pub(super) fn remove(&self, queue: &Arc<Queue>) {
         let mut queues = self.queues.lock();
-        let at = queues.list.iter().position(|other| Arc::ptr_eq(other, queue));
+        let at = queues
+            .list
+            .iter()
+            .position(|other| Arc::ptr_eq(other, queue));
         if let Some(at) = at {
             let last = queues.list.len().saturating_sub(1);
             queues.list.swap(at, last);

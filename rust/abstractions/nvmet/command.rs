@@ -23,19 +23,20 @@
 //! `struct nvmet_req`.
 
 use core::{
-    cell::UnsafeCell,
     mem::ManuallyDrop,
     ptr::NonNull, //
 };
 
-use kernel::{
-    prelude::*,
-    types::Opaque, //
-};
+use kernel::prelude::*;
 
 use super::{
-    data::Data,
     queue::SubQueue,
+    slot::{
+        self,
+        Owned,
+        CQE_LEN,
+        SQE_LEN, //
+    },
     status::Status,
     transport::Transport, //
 };
@@ -49,111 +50,6 @@ use crate::{
     },
     bindings, //
 };
-
-/// Length of a submission queue entry in bytes.
-const SQE_LEN: usize = 64;
-
-/// Length of a completion queue entry in bytes.
-const CQE_LEN: usize = 16;
-
-const _: () = assert!(size_of::<bindings::nvme_command>() == SQE_LEN);
-const _: () = assert!(size_of::<bindings::nvme_completion>() == CQE_LEN);
-
-/// What the handles point to.
-///
-/// # Invariants
-///
-/// `req.cmd` and `req.cqe` point to `sqe` and `cqe`.
-struct Slot {
-    link: Opaque<Link>,
-    req: Opaque<bindings::nvmet_req>,
-    sqe: UnsafeCell<[u8; SQE_LEN]>,
-    cqe: UnsafeCell<[u8; CQE_LEN]>,
-    data: Data,
-    tag: u16,
-    /// The owner is inside a call that gives the command back before it returns.
-    intercept: bool,
-}
-
-/// The owner of a slot, in whatever state.
-///
-/// # Invariants
-///
-/// `0` came from `KBox::into_raw`, and nobody but this handle has it.
-struct Owned(NonNull<Slot>);
-
-// SAFETY: The slot belongs to the handle, and all that is in it may be used from any task.
-unsafe impl Send for Owned {}
-
-impl Owned {
-    /// Allocates a slot. May sleep.
-    fn new(tag: u16) -> Result<Self> {
-        let slot = KBox::into_raw(KBox::new(
-            Slot {
-                link: Opaque::zeroed(),
-                req: Opaque::zeroed(),
-                sqe: UnsafeCell::new([0; SQE_LEN]),
-                cqe: UnsafeCell::new([0; CQE_LEN]),
-                data: Data::new(),
-                tag,
-                intercept: false,
-            },
-            GFP_KERNEL,
-        )?);
-        // SAFETY: The slot is valid, and nobody else has seen it.
-        unsafe {
-            let req = (*slot).req.get();
-            (*req).cmd = (*slot).sqe.get().cast();
-            (*req).cqe = (*slot).cqe.get().cast();
-        }
-        // INVARIANT: It came from `KBox::into_raw`.
-        // SAFETY: That does not return null.
-        Ok(Self(unsafe { NonNull::new_unchecked(slot) }))
-    }
-
-    /// Gives the slot away.
-    fn into_raw(self) -> NonNull<Slot> {
-        ManuallyDrop::new(self).0
-    }
-
-    fn slot(&self) -> &Slot {
-        // SAFETY: By the invariant the slot is valid, and ours.
-        unsafe { self.0.as_ref() }
-    }
-
-    fn slot_mut(&mut self) -> &mut Slot {
-        // SAFETY: By the invariant the slot is valid, and ours.
-        unsafe { self.0.as_mut() }
-    }
-
-    fn req(&self) -> *mut bindings::nvmet_req {
-        self.slot().req.get()
-    }
-
-    fn sqe(&self) -> &[u8; SQE_LEN] {
-        // SAFETY: The slot is ours, and the core does not write to commands that it does not have.
-        unsafe { &*self.slot().sqe.get() }
-    }
-
-    /// Calls `f`, inside which the core gives the request back if `f` returns `true`. Returns
-    /// whether it did.
-    fn intercept(&mut self, f: impl FnOnce(*mut bindings::nvmet_req) -> bool) -> bool {
-        let slot = self.0.as_ptr();
-        // SAFETY: By the invariant the slot is valid, and ours; inside `f` it is read only.
-        unsafe { (*slot).intercept = true };
-        let given_back = f(self.req());
-        // SAFETY: As above.
-        unsafe { (*slot).intercept = false };
-        given_back
-    }
-}
-
-impl Drop for Owned {
-    fn drop(&mut self) {
-        // SAFETY: By the invariant.
-        drop(unsafe { KBox::from_raw(self.0.as_ptr()) });
-    }
-}
 
 /// A slot that no command occupies.
 pub(crate) struct Free(Owned);
@@ -179,18 +75,15 @@ impl Free {
         sqe: &[u8; SQE_LEN],
     ) -> Result<Request, Completed> {
         let mut owned = self.0;
-        owned.slot_mut().data.free();
-        // SAFETY: The slot is ours.
-        unsafe { *owned.slot().sqe.get() = *sqe };
+        owned.set_sqe(sqe);
 
         let refused = owned.intercept(|req| {
+            // SAFETY: The request is ours.
+            unsafe { (*req).port = queue.port_raw() };
             // SAFETY: The request is ours. Before its first use it is zeroed, as C wants it, and
             // afterwards as the core left it. The queue and its port are alive, and the operations
             // static.
-            unsafe {
-                (*req).port = queue.port_raw();
-                !bindings::nvmet_req_init(req, queue.sq_raw(), queue.ops())
-            }
+            unsafe { !bindings::nvmet_req_init(req, queue.sq_raw(), queue.ops()) }
         });
         if refused {
             Err(Completed(owned))
@@ -220,7 +113,7 @@ impl Request {
 
     /// The tag of the slot.
     pub(crate) fn tag(&self) -> u16 {
-        self.0.slot().tag
+        self.0.tag()
     }
 
     /// Allocates memory for `len` bytes of data, and tells the core. May sleep.
@@ -234,21 +127,22 @@ impl Request {
         // they leave goes to the host.
         // SAFETY: The core has set `sq`, which is alive because the request holds it.
         let zeroed = unsafe { (*(*req).sq).qid == 0 };
-        self.0.slot_mut().data.alloc(len, zeroed)?;
+        let allocated = self.0.data_mut().alloc(len, zeroed);
 
-        let (sg, nents) = self.0.slot().data.as_raw();
-        // SAFETY: The request is ours, and the list stays as long as the core has the request.
+        let (sg, nents) = self.0.data().as_raw();
+        // SAFETY: The request is ours, and the list, if there is one, stays as long as the core
+        // has the request.
         unsafe {
             (*req).sg = sg;
             (*req).sg_cnt = nents as i32;
-            (*req).transfer_len = len as usize;
+            (*req).transfer_len = self.0.data().len();
         }
-        Ok(())
+        allocated
     }
 
     /// The memory for the data, from `offset` on.
     pub(crate) fn data(&self, offset: u32) -> Cursor<'_> {
-        self.0.slot().data.cursor(offset as usize)
+        self.0.data().cursor(offset as usize)
     }
 
     /// Lets the core execute the command; it comes back by [`Transport::completed`], perhaps
@@ -257,9 +151,7 @@ impl Request {
     /// `queue`, the one that the command came in on, is borrowed because executing a connect
     /// command changes it.
     pub(crate) fn execute<T: Transport>(self, _queue: &mut SubQueue<T>) {
-        let req = self.into_owned().into_raw();
-        // SAFETY: The slot is valid; it is the core's from here on, until it gives it back.
-        let req = unsafe { req.as_ref() }.req.get();
+        let req = self.into_owned().into_req();
         // SAFETY: The core has set `execute` when it accepted the request.
         if let Some(execute) = unsafe { (*req).execute } {
             // SAFETY: The core has accepted the request, and it is executed once.
@@ -298,15 +190,8 @@ impl Completed {
     ///
     /// The core calls `queue_response` with `req`, which is that of a slot.
     pub(super) unsafe fn from_core(req: *mut bindings::nvmet_req) -> Option<Self> {
-        // SAFETY: By the contract of this function, `req` is inside of a slot.
-        let slot = unsafe { kernel::container_of!(Opaque::cast_from(req).cast_mut(), Slot, req) };
-        // SAFETY: The slot is valid. While this is set its owner is up the stack of this call.
-        if unsafe { (*slot).intercept } {
-            return None;
-        }
-        // INVARIANT: The core got the slot from `Request::execute`, which gave it away, and has
-        // given it up now.
-        NonNull::new(slot).map(|slot| Self(Owned(slot)))
+        // SAFETY: By the contract of this function.
+        unsafe { Owned::from_req(req) }.map(Self)
     }
 
     /// The submission queue entry.
@@ -316,72 +201,49 @@ impl Completed {
 
     /// The completion queue entry.
     pub(crate) fn cqe(&self) -> &[u8; CQE_LEN] {
-        // SAFETY: The slot is ours, and the core does not write to commands that it does not have.
-        unsafe { &*self.0.slot().cqe.get() }
+        self.0.cqe()
     }
 
     /// The length in bytes of the memory that the command has for its data.
     pub(crate) fn data_len(&self) -> u32 {
         // It was allocated with a `u32`.
-        self.0.slot().data.len() as u32
+        self.0.data().len() as u32
     }
 
     /// That memory, from `offset` on.
     pub(crate) fn data(&self, offset: u32) -> Cursor<'_> {
-        self.0.slot().data.cursor(offset as usize)
+        self.0.data().cursor(offset as usize)
     }
 
     /// Frees the memory, and makes the slot available for the next command.
     pub(crate) fn recycle(self) -> Free {
         let mut owned = self.0;
-        owned.slot_mut().data.free();
+        owned.data_mut().free();
         Free(owned)
     }
-}
-
-/// The link of a slot that is given away.
-fn into_link(owned: Owned) -> NonNull<Link> {
-    // SAFETY: The slot is valid.
-    let link = unsafe { owned.into_raw().as_ref() }.link.get();
-    // SAFETY: A field of a valid slot is not at address 0.
-    unsafe { NonNull::new_unchecked(link) }
-}
-
-/// The slot of a link.
-///
-/// # Safety
-///
-/// `link` came from [`into_link`], and was not given back since.
-unsafe fn from_link(link: NonNull<Link>) -> Owned {
-    let link = link.as_ptr();
-    // SAFETY: By the contract of this function, `link` is inside of a slot.
-    let slot = unsafe { kernel::container_of!(Opaque::cast_from(link).cast_mut(), Slot, link) };
-    // INVARIANT: `into_link` gave the slot away.
-    // SAFETY: A slot is not at address 0.
-    Owned(unsafe { NonNull::new_unchecked(slot) })
 }
 
 // SAFETY: The slot stays where it is until its handle is made again, and only the handle uses the
 // link.
 unsafe impl Linked for Request {
     fn into_link(self) -> NonNull<Link> {
-        into_link(self.into_owned())
+        slot::into_link(self.into_owned())
     }
 
     unsafe fn from_link(link: NonNull<Link>) -> Self {
         // SAFETY: By the contract of this function.
-        Self(unsafe { from_link(link) })
+        Self(unsafe { slot::from_link(link) })
     }
 }
 
 // SAFETY: As above.
 unsafe impl Linked for Completed {
     fn into_link(self) -> NonNull<Link> {
-        into_link(self.0)
+        slot::into_link(self.0)
     }
 
     unsafe fn from_link(link: NonNull<Link>) -> Self {
         // SAFETY: By the contract of this function.
-        Self(unsafe { from_link(link) })
+        Self(unsafe { slot::from_link(link) })
     }
 }

@@ -61,9 +61,7 @@ impl Data {
         if sg.is_null() {
             return Err(ENOMEM);
         }
-        let reserved = self
-            .vecs
-            .reserve(nents as usize, GFP_KERNEL | __GFP_NOWARN);
+        let reserved = self.vecs.reserve(nents as usize, GFP_KERNEL | __GFP_NOWARN);
         if reserved.is_err() {
             // SAFETY: It was just made, and nobody else has seen it.
             unsafe { bindings::sgl_free(sg) };

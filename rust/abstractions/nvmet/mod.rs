@@ -14,6 +14,7 @@ pub(crate) mod command;
 mod data;
 pub(crate) mod port;
 pub(crate) mod queue;
+mod slot;
 pub(crate) mod status;
 pub(crate) mod transport;
 

@@ -92,14 +92,12 @@ impl<T: Transport> SubQueue<T> {
             }),
             GFP_KERNEL,
         )?;
-        // SAFETY: Both are zeroed, as C wants them, and will not move.
-        let ret = unsafe {
-            bindings::nvmet_cq_init(inner.cq.get());
-            bindings::nvmet_sq_init(inner.sq.get(), inner.cq.get())
-        };
-        // INVARIANT: If this succeeds they are initialised; otherwise `inner`, whose completion
-        // queue owns nothing, is just freed.
-        to_result(ret)?;
+        // SAFETY: It is zeroed, as C wants it, and will not move.
+        unsafe { bindings::nvmet_cq_init(inner.cq.get()) };
+        // SAFETY: As above; the completion queue, which it refers to, is freed after it.
+        to_result(unsafe { bindings::nvmet_sq_init(inner.sq.get(), inner.cq.get()) })?;
+        // INVARIANT: Both are initialised. Had the second failed, the first, which owns nothing
+        // yet, would just be freed.
         Ok(Self(inner))
     }
 
@@ -150,10 +148,9 @@ impl<T: Transport> Drop for SubQueue<T> {
     /// Disconnects from the controller, after waiting for all commands that came in on the queue
     /// and are not done. Sleeps.
     fn drop(&mut self) {
-        // SAFETY: By the invariant they are initialised; they are not used again.
-        unsafe {
-            bindings::nvmet_sq_destroy(self.0.sq.get());
-            bindings::nvmet_cq_put(self.0.cq.get());
-        }
+        // SAFETY: By the invariant it is initialised; it is not used again.
+        unsafe { bindings::nvmet_sq_destroy(self.0.sq.get()) };
+        // SAFETY: As above. The reference from its initialisation is ours.
+        unsafe { bindings::nvmet_cq_put(self.0.cq.get()) };
     }
 }

@@ -39,6 +39,7 @@ void helper_write_unlock_callbacks(struct sock *sk);
 void helper_read_lock_callbacks(struct sock *sk);
 void helper_read_unlock_callbacks(struct sock *sk);
 bool helper_sk_stream_is_writeable(struct sock *sk);
+u8 helper_sk_received_tos(const struct sock *sk);
 int helper_sk_incoming_cpu(const struct sock *sk);
 void helper_sock_reclassify(struct sock *sk);
 unsigned int helper_memalloc_noreclaim_save(void);

@@ -5,6 +5,7 @@
 #include <linux/netdevice.h>
 #include <linux/nsproxy.h>
 #include <linux/sched/mm.h>
+#include <net/inet_sock.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
 
@@ -61,6 +62,11 @@ void helper_read_unlock_callbacks(struct sock *sk)
 bool helper_sk_stream_is_writeable(struct sock *sk)
 {
 	return sk_stream_is_writeable(sk);
+}
+
+u8 helper_sk_received_tos(const struct sock *sk)
+{
+	return READ_ONCE(inet_sk(sk)->rcv_tos);
 }
 
 int helper_sk_incoming_cpu(const struct sock *sk)
