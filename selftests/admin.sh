@@ -49,6 +49,21 @@ command_errors()
 	read_some "$disk"
 }
 
+# A medium error is one of the request: the rest of the disk is as before.
+medium_error()
+{
+	local ctrl disk
+
+	echo "+4096-4103" >"$NULLB/mem/badblocks"
+	ctrl=$(attach)
+	disk=$(disk "$ctrl")
+	expect_failure "a read of bad blocks" dd if="$disk" of=/dev/null bs=4k skip=512 count=1 iflag=direct
+	expect_failure "a write to bad blocks" dd if=/dev/zero of="$disk" bs=64k seek=32 count=1 oflag=direct
+	echo "-4096-4103" >"$NULLB/mem/badblocks"
+	expect "state" live "$(attr "$ctrl" state)"
+	fio_verify "$disk" --bs=64k --iodepth=8 --size=16m --io_size=2m
+}
+
 reset()
 {
 	local ctrl disk i
@@ -69,14 +84,13 @@ keep_alive()
 {
 	local ctrl end
 
-	dmesg --clear
 	ctrl=$(attach --keep-alive-tmo=2)
 	end=$(($(now_ms) + 5000))
 	while [ "$(now_ms)" -lt "$end" ]; do
 		is_state "$ctrl" live || fail "the idle controller went $(attr "$ctrl" state)"
 		sleep 0.5
 	done
-	! dmesg | grep -E 'keep.?alive|error recovery|[Rr]econnect' || fail "the idle controller was not left in peace"
+	! log_since_mark | grep -E 'keep.?alive|error recovery|[Rr]econnect' || fail "the idle controller was not left in peace"
 }
 
 # The target forgets nothing either: a host that falls silent is dropped.
@@ -84,7 +98,6 @@ keep_alive_expires()
 {
 	local ctrl i
 
-	dmesg --clear
 	ctrl=$(attach --keep-alive-tmo=1 --reconnect-delay=1 --ctrl-loss-tmo=60)
 	for ((i = 1; i <= LINKS; i++)); do
 		in_target ip link set "t$i" down
@@ -105,7 +118,7 @@ lost()
 
 fatal_error()
 {
-	dmesg | grep -q 'nvmet: .*keep-alive timer .* expired'
+	log_since_mark | grep -q 'nvmet: .*keep-alive timer .* expired'
 }
 
 has_disk()
@@ -173,6 +186,7 @@ setup
 t "list, id-ctrl, id-ns, smart-log" look
 t "get-log of odd lengths" log_pages
 t "failing commands" command_errors
+t "medium errors" medium_error
 t "reset" reset
 t "commands in parallel" parallel
 t "namespaces are added, resized and removed" namespaces

@@ -50,6 +50,17 @@ nr_io_queues()
 	expect "hardware queues" "default 1" "$(queues "$ctrl")"
 }
 
+# More queues than CPUs have nobody to serve.
+many_queues()
+{
+	local ctrl
+
+	ctrl=$(attach --nr-io-queues=64 --queue-size=1024)
+	usable "$ctrl"
+	expect "queues" $(($(nproc) + 1)) "$(attr "$ctrl" queue_count)"
+	fio_verify "$(disk "$ctrl")" --bs=4k --iodepth=512 --size=16m --io_size=4m
+}
+
 queue_kinds()
 {
 	local ctrl
@@ -132,6 +143,7 @@ host_iface()
 {
 	local ctrl before after
 
+	in_host ip mptcp endpoint flush
 	before=$(link_bytes 2)
 	ctrl=$(attach_to "$NQN" -a 10.1.3.2 -s 4430 --host-iface=h2)
 	usable "$ctrl"
@@ -248,11 +260,11 @@ tls_refused()
 	local option
 
 	for option in tls keyring=1 tls_key=1 concat; do
-		dmesg --clear
+		log_mark
 		expect_failure "option $option" attach_raw "$option" >/dev/null
 		expect "controllers after $option" "" "$(controllers)"
-		dmesg | grep -qiE 'tls|keyring|key id|concat|dh-?chap' ||
-			fail "option $option: the kernel's log does not say why: $(dmesg | tail -n 3)"
+		log_since_mark | grep -qiE 'tls|keyring|key id|concat|dh-?chap' ||
+			fail "option $option: the kernel's log does not say why: $(log_since_mark)"
 	done
 }
 
@@ -264,8 +276,8 @@ target_extra()
 setup
 t "defaults" defaults
 t "nr_io_queues" nr_io_queues
+t "64 queues of 1024 entries" many_queues
 t "nr_write_queues and nr_poll_queues" queue_kinds
-t "polled I/O" polled_io
 t "queue_size" queue_size
 t "no digest" digest "" "no digest" '\x07\x04\x18\x18'
 t "hdr_digest" digest hdr_digest "header digest" '\x07\x05\x18\x1c'
@@ -282,4 +294,5 @@ t "a silent peer does not hang connect" silent_peer
 [ "$HOST_TR" != mptcp ] || t "TLS options are refused with a reason" tls_refused
 t "host_iface" host_iface
 t "host_traddr" host_traddr
+t "polled I/O" polled_io
 finish

@@ -29,6 +29,21 @@ two_jobs()
 		--offset_increment=64m
 }
 
+# Blocks of 4096 bytes: the host sends nothing smaller.
+large_blocks()
+{
+	local ctrl
+
+	backend large 64 memory_backed=1 blocksize=4096
+	namespace "$NQN" 2 /dev/large
+	ctrl=$(attach)
+	grown "$ctrl" "$NQN" 2
+	expect "block size" 4096 "$(blockdev --getss "$(disk "$ctrl" 2)")"
+	fio_verify "$(disk "$ctrl" 2)" --bsrange=4k-256k --iodepth=32 --size=64m --io_size=8m
+	namespace_remove "$NQN" 2
+	rmdir "$NULLB/large"
+}
+
 # in_capsule BYTES: a port of its own with that inline_data_size. The host must
 # keep to it: what is larger waits for an R2T.
 in_capsule()
@@ -120,6 +135,8 @@ t "1 MiB less 1 KiB, depth 8" verify 1047552 8 16m
 t "1 MiB, depth 64" verify 1m 64 48m
 t "512 bytes to 1 MiB, depth 32" verify 512 32 24m --bsrange=512-1m
 t "io_uring, 12 KiB, depth 64" verify 12k 64 6m --ioengine=io_uring
+t "4 MiB, depth 8" verify 4m 8 48m
+t "blocks of 4096 bytes" large_blocks
 t "two jobs on two queues" two_jobs
 t "mixture without digests" mix ""
 t "mixture with hdr_digest" mix hdr_digest

@@ -62,7 +62,7 @@ link_local()
 {
 	local address ctrl
 
-	address=$(in_target ip -j -6 address show dev t1 scope link | jq -r '.[].addr_info[]?.local')
+	address=$(in_target ip -j -6 address show dev t1 scope link | jq -r '.[].addr_info[]?.local // empty')
 	ctrl=$(attach_to "$NQN" -a "$address%h1" -s 4421)
 	read_some "$(disk "$ctrl")"
 }

@@ -6,13 +6,13 @@
 . "$(dirname "$0")/lib.sh"
 
 module=nvme_mptcp_kunit
-results=/sys/kernel/debug/kunit
+RESULTS=/sys/kernel/debug/kunit
 
 suites()
 {
 	local dir
 
-	for dir in "$results"/*/; do
+	for dir in "$RESULTS"/*/; do
 		[ ! -e "$dir/results" ] || basename "$dir"
 	done
 }
@@ -25,24 +25,19 @@ load()
 	[ -s "$TMP/suites" ] || fail "$module has brought no suite"
 }
 
-# verdict SUITE TEST: the line that KUnit wrote for the test must say ok
-verdict()
-{
-	grep -qE "^ +ok [0-9]+ $2( |\$)" "$results/$1/results" && return
-	cat "$results/$1/results" >&2
-	fail "KUnit's verdict on $1.$2 is not ok"
-}
-
-# suite NAME: its tests, or a failure if it has none
+# suite NAME: its tests, as KUnit has judged them; a failure if it has none
 suite()
 {
-	local test tests
+	local verdict test results=$RESULTS/$1/results
 
-	tests=$(sed -nE 's/^ +(not )?ok [0-9]+ ([^ ]+).*/\2/p' "$results/$1/results")
-	[ -n "$tests" ] || t "$1 has tests" fail "no test in suite $1: $(cat "$results/$1/results")"
-	for test in $tests; do
-		t "$1.$test" verdict "$1" "$test"
-	done
+	sed -nE 's/^ +(not ok|ok) [0-9]+ ([^ ]+).*/\1 \2/p' "$results" >"$TMP/verdicts"
+	[ -s "$TMP/verdicts" ] || t "$1 has tests" fail "there is no test in it: $(cat "$results")"
+	while read -r verdict test; do
+		[ "$verdict" != not ] || test=${test#ok }
+		begin "$1.$test"
+		[ "$verdict" = ok ] || cp "$results" "$TMP/out"
+		report "$([ "$verdict" = ok ]; echo $?)" "as KUnit has judged"
+	done <"$TMP/verdicts"
 }
 
 suites >"$TMP/before"

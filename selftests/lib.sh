@@ -22,6 +22,8 @@ SELFTESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 THEME=$(basename "$0" .sh)
 export HOST_TR PORT_TR SELFTESTS THEME
 
+# shellcheck source-path=SCRIPTDIR source=lib/wait.sh
+. "$SELFTESTS/lib/wait.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/tap.sh
 . "$SELFTESTS/lib/tap.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/net.sh

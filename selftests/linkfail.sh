@@ -68,17 +68,18 @@ first_link_returns()
 # Packets vanish and nobody is told.
 silence()
 {
-	shape "$LINK" rate 100mbit loss 100%
+	shape "$LINK" rate "$RATE" loss 100%
 }
 
 silence_ends()
 {
-	shape "$LINK" rate 100mbit
+	shape "$LINK" rate "$RATE"
 }
 
+RATE=$((100 / SLOW))mbit
 setup
 for ((i = 1; i <= LINKS; i++)); do
-	shape "$i" rate 100mbit
+	shape "$i" rate "$RATE"
 done
 LINK=3
 t "a link goes down and up" failure "link down" link_down link_returns

@@ -28,7 +28,7 @@ four_each()
 # throughput DISK READ_OR_WRITE: bytes per second
 throughput()
 {
-	run_fio --name=load --filename="$1" --direct=1 --ioengine=libaio --rw="rand$2" --bs=128k --iodepth=64 \
+	run_fio --name=load --filename="$1" --direct=1 --ioengine=libaio --rw="rand$2" --bs=64k --iodepth=16 \
 		--time_based --ramp_time=1 --runtime=4 --output-format=json | jq ".jobs[0].$2.bw_bytes"
 }
 
@@ -47,12 +47,12 @@ aggregation()
 
 	in_host ip mptcp limits set subflows 0
 	ctrl=$(attach)
-	disk=$(disk "$ctrl")
+	disk=$(disk "$ctrl" 2)
 	one=$(throughput "$disk" "$1")
 	detach "$ctrl"
 	in_host ip mptcp limits set subflows 8
 	ctrl=$(attach)
-	disk=$(disk "$ctrl")
+	disk=$(disk "$ctrl" 2)
 	before=$(links_bytes)
 	all=$(throughput "$disk" "$1")
 	parts=$(shares "$before" "$(links_bytes)")
@@ -70,11 +70,11 @@ one_request()
 	local ctrl disk before share parts
 
 	ctrl=$(attach --nr-io-queues=1)
-	disk=$(disk "$ctrl")
+	disk=$(disk "$ctrl" 2)
 	wait_for 10 "$((2 * LINKS)) subflows" connections $((2 * LINKS))
 	before=$(links_bytes)
 	run_fio --name=one --filename="$disk" --direct=1 --ioengine=libaio --rw=randwrite --bs=1m --iodepth=1 \
-		--time_based --runtime=3 --output-format=terse >/dev/null
+		--time_based --runtime=4 --output-format=terse >/dev/null
 	parts=$(shares "$before" "$(links_bytes)")
 	note "1 MiB, depth 1: shares $parts%"
 	for share in $parts; do
@@ -117,12 +117,16 @@ late_endpoint()
 
 target_extra()
 {
-	port 2 0.0.0.0 4421 && publish 2 "$NQN"
+	# a disk that costs no CPU, for the throughput
+	backend fast 4096 && namespace "$NQN" 2 /dev/fast &&
+		port 2 0.0.0.0 4421 && publish 2 "$NQN"
 }
 
+# so slow that four of them are not limited by an emulated CPU
+RATE=$((24 / SLOW))mbit
 setup
 for ((i = 1; i <= LINKS; i++)); do
-	shape "$i" rate 100mbit
+	shape "$i" rate "$RATE"
 done
 t "a subflow per link and queue" four_each
 t "read throughput adds up" aggregation read

@@ -132,6 +132,56 @@ module_removed_after_disconnect()
 	done
 }
 
+# slow_load: $CTRL, with commands that stay in the target's device for 2 s
+slow_load()
+{
+	modprobe -a "nvme-$HOST_TR" "nvmet-$PORT_TR"
+	backend slow 64 irqmode=2 completion_nsec=2000000000
+	namespace "$NQN" 2 /dev/slow
+	CTRL=$(attach --reconnect-delay=1 --ctrl-loss-tmo=2)
+	grown "$CTRL" "$NQN" 2
+	(exec fio --name=slow --filename="$(disk_name "$CTRL" 2)" --direct=1 --ioengine=libaio --rw=randrw \
+		--bs=16k --iodepth=64 --time_based --runtime=600 >"$TMP/load" 2>&1) &
+	LOAD=$!
+	wait_for 20 "commands are in the device" in_flight "$(disk_name "$CTRL" 2)"
+}
+
+# in_flight DISK
+in_flight()
+{
+	[ "$(awk '{ print $1 + $2 }' "/sys/block/${1#/dev/}/inflight")" -ge 32 ]
+}
+
+slow_gone()
+{
+	namespace_remove "$NQN" 2
+	rmdir "$NULLB/slow"
+}
+
+# A command that is in the device cannot be called back: the target must wait
+# for it, and then have nobody to answer.
+slow_disconnect()
+{
+	slow_load
+	limit 60 detach "$CTRL" || fail "disconnect with commands in the device"
+	load_ends 60
+	slow_gone
+}
+
+slow_module_removed()
+{
+	slow_load
+	port_remove 1
+	limit 60 rmmod "nvmet_$PORT_TR" || fail "rmmod nvmet_$PORT_TR with commands in the device"
+	load_ends 60
+	wait_for 30 "the controller goes" no_controllers
+	slow_gone
+	modprobe "nvmet-$PORT_TR"
+	port 1 "$ADDR" "$PORT"
+	publish 1 "$NQN"
+	read_some "$(disk "$(attach)")"
+}
+
 namespace_of_the_network_deleted()
 {
 	[ -n "$HOST_NS" ] || skip "the host is in the initial namespace"
@@ -158,5 +208,7 @@ t "target module removed under load" target_module_removed
 t "host module removed under load" host_module_removed
 t "host module removed while reconnecting" host_module_removed_connecting
 t "modules removed directly after disconnect" module_removed_after_disconnect
+t "disconnect with commands in a slow device" slow_disconnect
+t "target module removed with commands in a slow device" slow_module_removed
 t "network namespaces deleted under load" namespace_of_the_network_deleted
 finish

@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Subtests, their results as TAP, and waiting for something; sourced by lib.sh.
+# Subtests and their results as TAP; sourced by lib.sh.
 
 TMP=$(mktemp -d /run/nvme-mptcp.XXXXXX)
 TESTS=0
 FAILED=0
 SKIPPED=0
+declare -A NAMES
 # what puts the rig right after a failed subtest
 RESTORE=
 # set by a script whose controllers outlive its subtests
 KEEP=
-
-# A kernel with sanitizers is slow, and nothing that waits may be tight there.
-SLOW=1
-[ ! -e /sys/kernel/debug/kmemleak ] || SLOW=4
 
 tap_header()
 {
@@ -80,101 +77,37 @@ expect_failure()
 	echo "$out"
 }
 
-# limit SECONDS COMMAND...: a function or a program, 124 if it takes too long
-limit()
-{
-	local seconds=$(($1 * SLOW)) pid rc=0
-	shift
-
-	if [ "$(type -t "$1")" != function ]; then
-		timeout "$seconds" "$@"
-		return
-	fi
-	"$@" &
-	pid=$!
-	wait_until "$seconds" gone "$pid" || {
-		kill_tree "$pid"
-		return 124
-	}
-	wait "$pid" || rc=$?
-	return "$rc"
-}
-
-gone()
-{
-	! kill -0 "$1" 2>/dev/null
-}
-
-now_ms()
-{
-	local t=${EPOCHREALTIME/./}
-
-	echo $((t / 1000))
-}
-
-# wait_until SECONDS COMMAND...: true as soon as the command is
-wait_until()
-{
-	local end=$(($(now_ms) + $1 * 1000))
-	shift
-
-	until "$@"; do
-		[ "$(now_ms)" -lt "$end" ] || return 1
-		sleep 0.1
-	done
-}
-
-# wait_for SECONDS WHAT COMMAND...: the same, and a failure of the subtest
-wait_for()
-{
-	local seconds=$(($1 * SLOW)) what=$2
-	shift 2
-
-	wait_until "$seconds" "$@" ||
-		fail "waited $seconds s for this, in vain: $what"
-}
-
-# kill_tree PID: what it has started, and then itself
-kill_tree()
-{
-	local child
-
-	for child in $(pgrep -P "$1"); do
-		kill_tree "$child"
-	done
-	kill -KILL "$1" 2>/dev/null || :
-}
-
-kill_jobs()
-{
-	local pid
-
-	for pid in $(jobs -p); do
-		kill_tree "$pid"
-	done
-	wait 2>/dev/null || :
-}
-
 # undo: what a script must undo after each subtest, however that has ended
 undo()
 {
 	:
 }
 
+# begin NAME: of a subtest; no two may have the same
+begin()
+{
+	tap_header
+	NAME="$THEME $HOST_TR/$PORT_TR: $1"
+	TESTS=$((TESTS + 1))
+	if [ -n "${NAMES[$NAME]:-}" ]; then
+		echo "Bail out! Two subtests are called '$NAME'"
+		exit 1
+	fi
+	NAMES[$NAME]=1
+	: >"$TMP/notes"
+	: >"$TMP/out"
+	rm -f "$TMP/skip"
+}
+
 # t NAME COMMAND...: one subtest. It runs in a shell of its own under set -e,
 # and leaves no controller behind.
 t()
 {
-	local name="$THEME $HOST_TR/$PORT_TR: $1" start rc
-	shift
+	local start rc
 
-	! grep -qxF "$name" "$TMP/names" 2>/dev/null || fail "two subtests are called '$name'"
-	tap_header
-	echo "$name" >>"$TMP/names"
-	TESTS=$((TESTS + 1))
-	: >"$TMP/notes"
-	rm -f "$TMP/skip"
-	echo "selftest: $name" >/dev/kmsg
+	begin "$1"
+	shift
+	log_mark "$NAME"
 	start=$(now_ms)
 	(
 		set -e
@@ -182,27 +115,40 @@ t()
 		"$@"
 	) >"$TMP/out" 2>&1 3>"$TMP/notes" </dev/null
 	rc=$?
-	report "$rc" "$name" "time=$(($(now_ms) - start))ms"
+	report "$rc" "time=$(($(now_ms) - start))ms"
 	[ -n "$KEEP" ] || host_clear
 	[ "$rc" = 0 ] || [ "$rc" = 4 ] || [ -z "$RESTORE" ] || "$RESTORE" 2>&1 | sed 's/^/# /'
 }
 
+# log_mark [NAME]: begin a new part of the kernel's log. It is never cleared by
+# a subtest: what the kernel reported must still be there at the end.
+log_mark()
+{
+	echo "selftest: ${1:-}" >/dev/kmsg
+}
+
+log_since_mark()
+{
+	dmesg | tac | sed '/selftest: /Q' | tac
+}
+
+# report STATUS REMARK: of the subtest $NAME, whose output is in $TMP/out
 report()
 {
-	local rc=$1 name=$2 time=$3
+	local rc=$1 remark=$2
 
 	if [ "$rc" = 4 ] && [ -e "$TMP/skip" ]; then
 		SKIPPED=$((SKIPPED + 1))
-		echo "ok $TESTS - $name # SKIP $(cat "$TMP/skip")"
+		echo "ok $TESTS - $NAME # SKIP $(cat "$TMP/skip")"
 	elif [ "$rc" = 0 ]; then
-		echo "ok $TESTS - $name # $time"
+		echo "ok $TESTS - $NAME # $remark"
 	else
 		FAILED=$((FAILED + 1))
-		echo "not ok $TESTS - $name # $time"
+		echo "not ok $TESTS - $NAME # $remark"
 		[ "$rc" = 1 ] || echo "# exit status $rc"
 		tail -n 25 "$TMP/out" | sed 's/^/# /'
 		echo "# last messages of the kernel:"
-		dmesg | tac | sed '/selftest: /q' | tac | tail -n 25 | sed 's/^/# | /'
+		log_since_mark | tail -n 25 | sed 's/^/# | /'
 	fi
 	cat "$TMP/notes"
 }
