@@ -23,8 +23,8 @@ pub mod abstractions {
     pub mod workqueue;
 }
 
+mod glue;
 mod host;
-mod log;
 pub mod wire;
 
 use kernel::prelude::*;

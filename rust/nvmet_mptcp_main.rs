@@ -23,6 +23,7 @@ pub mod abstractions {
     pub mod socket_read;
     pub mod workqueue;
 }
+mod glue;
 mod target;
 pub mod wire;
 

@@ -8,9 +8,9 @@
 use kernel::prelude::*;
 
 use super::{
-    Crc,
     Ctrl, //
 };
+use crate::glue::KernelCrc;
 use crate::wire::{
     self,
     sqe::{
@@ -79,7 +79,7 @@ impl AsyncEvent {
             sqe: entry,
             data_len: 0,
         };
-        self.len = capsule.emit::<Crc>(layout, &mut self.capsule)?;
+        self.len = capsule.emit::<KernelCrc>(layout, &mut self.capsule)?;
         self.sent = 0;
         Ok(())
     }

@@ -15,11 +15,11 @@ use kernel::{
 };
 
 use super::{
-    Crc,
     Ctrl, //
 };
 use crate::{
     abstractions::socket::Socket,
+    glue::KernelCrc,
     wire::{
         Decoder,
         Digests,
@@ -70,7 +70,7 @@ impl Connection {
     /// # Errors
     ///
     /// What the network says; `EPROTO` if the controller does not speak the protocol.
-    pub(crate) fn open(ctrl: &Ctrl, qid: u16) -> Result<(Self, Decoder<Crc>)> {
+    pub(crate) fn open(ctrl: &Ctrl, qid: u16) -> Result<(Self, Decoder<KernelCrc>)> {
         let socket = new_socket(ctrl).inspect_err(|error| {
             dev_err!(
                 ctrl.device(),
@@ -145,7 +145,7 @@ fn exchange(
     qid: u16,
     socket: &Socket,
     request: &ICReq,
-    decoder: &mut Decoder<Crc>,
+    decoder: &mut Decoder<KernelCrc>,
 ) -> Result<ICResp> {
     let mut out = KBox::new([0u8; ICReq::MAX_HEADER], GFP_KERNEL)?;
     let len = request.emit(&mut out[..]).map_err(|_| EINVAL)?;

@@ -46,13 +46,7 @@ use kernel::{
     sync::Arc, //
 };
 
-use crate::{
-    abstractions::{
-        crc32c,
-        workqueue::OwnedQueue, //
-    },
-    wire, //
-};
+use crate::abstractions::workqueue::OwnedQueue;
 
 pub(crate) use controller::Host;
 
@@ -81,14 +75,5 @@ impl Context {
             cpus: Arc::new(cpu::Load::new()?, GFP_KERNEL)?,
             so_priority,
         })
-    }
-}
-
-/// The kernel's CRC32C, for the wire layer.
-pub(crate) struct Crc;
-
-impl wire::Crc32c for Crc {
-    fn update(crc: u32, bytes: &[u8]) -> u32 {
-        crc32c::update(crc, bytes)
     }
 }

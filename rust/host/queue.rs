@@ -68,7 +68,7 @@ enum Link {
     /// There is none.
     Down,
     /// ICReq and ICResp have been exchanged.
-    Open(Arc<Connection>, KBox<Decoder<super::Crc>>),
+    Open(Arc<Connection>, KBox<Decoder<crate::glue::KernelCrc>>),
     /// Commands can be sent and responses received.
     Started(Arc<Connection>, Hooked<Watcher>),
 }

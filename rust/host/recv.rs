@@ -14,7 +14,6 @@ use kernel::{
 use super::{
     connection::Connection,
     queue::Queue,
-    Crc,
     Ctrl,
     Host, //
 };
@@ -26,6 +25,7 @@ use crate::{
         },
         skb::SkbReader, //
     },
+    glue::KernelCrc,
     wire::{
         self,
         cqe,
@@ -80,7 +80,7 @@ impl From<Error> for Fault {
 pub(crate) struct Receiver {
     qid: u16,
     connection: Option<Arc<Connection>>,
-    decoder: KBox<Decoder<Crc>>,
+    decoder: KBox<Decoder<KernelCrc>>,
     incoming: Option<Incoming>,
     /// How many requests this turn has completed.
     completed: u32,
@@ -103,7 +103,7 @@ impl Receiver {
     }
 
     /// Receives over `connection` from now on, with the decoder that has seen ICResp.
-    pub(crate) fn open(&mut self, connection: Arc<Connection>, decoder: KBox<Decoder<Crc>>) {
+    pub(crate) fn open(&mut self, connection: Arc<Connection>, decoder: KBox<Decoder<KernelCrc>>) {
         self.connection = Some(connection);
         self.decoder = decoder;
         self.incoming = None;

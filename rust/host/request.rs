@@ -7,7 +7,6 @@
 use kernel::prelude::*;
 
 use super::{
-    Crc,
     Host, //
 };
 use crate::{
@@ -18,6 +17,7 @@ use crate::{
         },
         segments::Segments, //
     },
+    glue::KernelCrc,
     wire::{
         finish,
         sqe::{
@@ -146,7 +146,7 @@ impl SendRequest<Host> {
         }
         let data_len = self.data_len;
         let (capsule, state) = self.parts_mut();
-        state.header_len = CapsuleCmd::seal::<Crc>(layout, data_len, capsule)?;
+        state.header_len = CapsuleCmd::seal::<KernelCrc>(layout, data_len, capsule)?;
         state.header = Header::Capsule;
         self.take_data(layout);
         Ok(())
@@ -173,7 +173,7 @@ impl SendRequest<Host> {
         let Some(pdu) = self.h2c.next(max) else {
             return Ok(false);
         };
-        self.header_len = pdu.emit::<Crc>(layout, &mut self.h2c_header)?;
+        self.header_len = pdu.emit::<KernelCrc>(layout, &mut self.h2c_header)?;
         self.header = Header::H2CData;
         self.data_len = pdu.datal;
         self.sent = 0;

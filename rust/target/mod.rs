@@ -52,7 +52,6 @@
 #![deny(unsafe_code)]
 
 mod bell;
-mod glue;
 mod io;
 mod mapping;
 mod pending;

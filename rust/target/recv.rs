@@ -7,7 +7,6 @@
 use kernel::prelude::*;
 
 use super::{
-    glue::KernelCrc,
     io::Fault,
     mapping::Mapping,
     pending::{
@@ -35,6 +34,7 @@ use crate::{
         skb::SkbReader,
         socket::Socket, //
     },
+    glue::KernelCrc,
     wire::{
         self,
         CapsuleCmd,

@@ -7,7 +7,6 @@
 use kernel::prelude::*;
 
 use super::{
-    glue::KernelCrc,
     io::Fault,
     slots::Slots,
     train::{
@@ -22,6 +21,7 @@ use crate::{
         segments::SegmentBuffer,
         socket::Socket, //
     },
+    glue::KernelCrc,
     wire::{
         self,
         cqe,

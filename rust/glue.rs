@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The wire layer's reasons in kernel log messages: the layer knows only `core`'s formatting.
+//! What the wire layer, which does not know the kernel, is to the kernel, and the other way round.
 
 use kernel::fmt;
 
-use crate::wire;
+use crate::{
+    abstractions::crc32c,
+    wire, //
+};
+
+/// CRC32C as the kernel computes it.
+pub(crate) struct KernelCrc;
+
+impl wire::Crc32c for KernelCrc {
+    fn update(crc: u32, bytes: &[u8]) -> u32 {
+        crc32c::update(crc, bytes)
+    }
+}
 
 impl fmt::Display for wire::Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
