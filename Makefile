@@ -18,7 +18,7 @@ help: ## show this list
 
 .PHONY: demo
 demo: setup ## one controller over four links, measured against one link of nvme-tcp
-	@scripts/vm --cpus 2 -- scripts/demo-guest
+	@scripts/vm --steady -- scripts/demo-guest
 
 .PHONY: test
 test: ## build everything and run every test; the last line is the count

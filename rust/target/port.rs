@@ -109,7 +109,12 @@ impl Port {
             },
             doorbell,
         )
-        .inspect_err(|error| pr_err!("port {id}: cannot listen on {addr}: {error:?}\n"))?;
+        .inspect_err(|error| match *error {
+            ENOPROTOOPT => {
+                pr_err!("port {id}: MPTCP is disabled here (sysctl net.mptcp.enabled)\n")
+            }
+            error => pr_err!("port {id}: cannot listen on {addr}: {error:?}\n"),
+        })?;
 
         *port.listener.lock() = Some(listener);
         // Whoever connected before that found nobody to accept.
