@@ -10,8 +10,8 @@ look()
 
 	ctrl=$(attach)
 	disk=$(disk "$ctrl")
-	nvme list -o json | grep -q "${disk#/dev/}" || fail "$disk is not in nvme list: $(nvme list)"
-	nvme list-subsys -o json | grep -q "\"Transport\":\"$HOST_TR\"" ||
+	nvme list -o json | matches "${disk#/dev/}" || fail "$disk is not in nvme list: $(nvme list)"
+	nvme list-subsys -o json | matches "\"Transport\":\"$HOST_TR\"" ||
 		fail "no transport $HOST_TR in nvme list-subsys: $(nvme list-subsys -o json)"
 	expect "subsystem of id-ctrl" "$NQN" "$(nvme id-ctrl "/dev/$ctrl" -o json | jq -r .subnqn)"
 	expect "blocks of id-ns" 524288 "$(nvme id-ns "$disk" -o json | jq .nsze)"
@@ -118,7 +118,7 @@ lost()
 
 fatal_error()
 {
-	log_since_mark | grep -q 'nvmet: .*keep-alive timer .* expired'
+	log_since_mark | matches 'nvmet: .*keep-alive timer .* expired'
 }
 
 has_disk()
@@ -163,7 +163,7 @@ rescan()
 	ctrl=$(attach)
 	disk "$ctrl" >/dev/null
 	limit 20 nvme ns-rescan "/dev/$ctrl" || fail "nvme ns-rescan"
-	limit 20 nvme list-ns "/dev/$ctrl" | grep -q '0x1$' || fail "nvme list-ns: $(nvme list-ns "/dev/$ctrl")"
+	limit 20 nvme list-ns "/dev/$ctrl" | matches '0x1$' || fail "nvme list-ns: $(nvme list-ns "/dev/$ctrl")"
 }
 
 # More commands at a time than there are tags would be for one by one

@@ -28,7 +28,7 @@ defaults()
 	expect "transport" "$HOST_TR" "$(attr "$ctrl" transport)"
 	expect "state" live "$(attr "$ctrl" state)"
 	expect "queues: one per CPU, and admin" $(($(nproc) + 1)) "$(attr "$ctrl" queue_count)"
-	attr "$ctrl" address | grep -q "traddr=$ADDR,trsvcid=$PORT" ||
+	attr "$ctrl" address | matches "traddr=$ADDR,trsvcid=$PORT" ||
 		fail "expected address traddr=$ADDR,trsvcid=$PORT, got $(attr "$ctrl" address)"
 	detach "$ctrl"
 	expect "controllers left behind" "" "$(controllers)"
@@ -135,7 +135,7 @@ host_traddr()
 	ctrl=$(attach_to "$NQN" -a 10.1.3.2 -s 4430 --host-traddr=10.1.2.1)
 	usable "$ctrl"
 	PORT=4430 expect "local address" 10.1.2.1 "$(PORT=4430 local_addresses)"
-	attr "$ctrl" address | grep -q host_traddr=10.1.2.1 ||
+	attr "$ctrl" address | matches host_traddr=10.1.2.1 ||
 		fail "expected host_traddr=10.1.2.1 in the address, got $(attr "$ctrl" address)"
 }
 
@@ -201,11 +201,11 @@ default_service()
 
 	[ "$HOST_TR" = mptcp ] || service=8009
 	ctrl=$(fabrics "traddr=$ADDR,nqn=$NQN")
-	attr "$ctrl" address | grep -q "trsvcid=$service" ||
+	attr "$ctrl" address | matches "trsvcid=$service" ||
 		fail "expected trsvcid=$service, got $(attr "$ctrl" address)"
 	detach "$ctrl"
 	ctrl=$(fabrics "traddr=$ADDR,nqn=$DISCOVERY_NQN,discovery")
-	attr "$ctrl" address | grep -q "trsvcid=8009" ||
+	attr "$ctrl" address | matches "trsvcid=8009" ||
 		fail "expected trsvcid=8009, got $(attr "$ctrl" address)"
 }
 
@@ -263,7 +263,7 @@ tls_refused()
 		log_mark
 		expect_failure "option $option" attach_raw "$option" >/dev/null
 		expect "controllers after $option" "" "$(controllers)"
-		log_since_mark | grep -qiE 'tls|keyring|key id|concat|dh-?chap' ||
+		log_since_mark | matches -iE 'tls|keyring|key id|concat|dh-?chap' ||
 			fail "option $option: the kernel's log does not say why: $(log_since_mark)"
 	done
 }

@@ -131,7 +131,7 @@ persistent()
 	[ -n "$ctrl" ] || fail "no controller is left by nvme discover --persistent"
 	expect "its kind" discovery "$(attr "$ctrl" cntrltype)"
 	expect "its state" live "$(attr "$ctrl" state)"
-	limit 20 nvme discover -d "$ctrl" | grep -q "$NQN" || fail "$NQN is not in the log read through $ctrl"
+	limit 20 nvme discover -d "$ctrl" | matches "$NQN" || fail "$NQN is not in the log read through $ctrl"
 	detach "$ctrl"
 	expect "controllers left behind" "" "$(controllers)"
 }

@@ -55,7 +55,7 @@ host_traddr()
 	in_host ip mptcp endpoint flush
 	ctrl=$(attach --host-traddr=fd01::1)
 	read_some "$(disk "$ctrl")"
-	attr "$ctrl" address | grep -q 'host_traddr=fd01::1' || fail "got the address $(attr "$ctrl" address)"
+	attr "$ctrl" address | matches 'host_traddr=fd01::1' || fail "got the address $(attr "$ctrl" address)"
 }
 
 link_local()
@@ -69,8 +69,8 @@ link_local()
 
 ready()
 {
-	! in_target ip -6 address show tentative | grep -q inet6 &&
-		! in_host ip -6 address show tentative | grep -q inet6
+	! in_target ip -6 address show tentative | matches inet6 &&
+		! in_host ip -6 address show tentative | matches inet6
 }
 
 wrong()

@@ -23,7 +23,7 @@ information()
 	for field in description alias; do
 		[ -n "$(modinfo -F "$field" "$1")" ] || fail "$1 has no $field"
 	done
-	modinfo -F alias "$1" | grep -qx "$2" ||
+	modinfo -F alias "$1" | matches -x "$2" ||
 		fail "expected alias $2 of $1, got: $(modinfo -F alias "$1" | xargs)"
 }
 

@@ -109,7 +109,7 @@ links_clear()
 
 no_links()
 {
-	! ip -br link | grep -qE '^[ht][1-9]@'
+	! ip -br link | matches -E '^[ht][1-9]@'
 }
 
 # link_bytes LINK: what the host has sent and received over it

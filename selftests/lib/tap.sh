@@ -120,6 +120,13 @@ t()
 	[ "$rc" = 0 ] || [ "$rc" = 4 ] || [ -z "$RESTORE" ] || "$RESTORE" 2>&1 | sed 's/^/# /'
 }
 
+# matches ARG...: grep -q for the end of a pipe. It reads all of its input:
+# with pipefail, what writes into a pipe that grep has left early is a failure.
+matches()
+{
+	grep "$@" >/dev/null
+}
+
 # log_mark [NAME]: begin a new part of the kernel's log. It is never cleared by
 # a subtest: what the kernel reported must still be there at the end.
 log_mark()
