@@ -6,9 +6,7 @@
 //! a host that connects, reads 4 KiB, writes 128 KiB and keeps the connection alive. `_DIGESTS`
 //! is the same PDU on a connection with both digests, header digest included.
 //!
-//! `scripts/vm -- scripts/capture-golden` prints what the C drivers really exchange. ICReq and
-//! ICResp are the same bytes; in the others, identifiers, addresses and lengths differ from run to
-//! run, and the rest is the same.
+//! `captured.rs` has what the C drivers really exchange.
 
 /// `head`, followed by zeroes: the PDUs of the IC exchange are reserved bytes for the most part.
 const fn extended<const N: usize, const LEN: usize>(head: [u8; N]) -> [u8; LEN] {

@@ -112,6 +112,10 @@ mod transfer_controller;
 mod transfer_host;
 
 #[cfg(any(test, wire_kunit))]
+mod captured;
+#[cfg(any(test, wire_kunit))]
+mod captured_test;
+#[cfg(any(test, wire_kunit))]
 mod decoder_test;
 #[cfg(any(test, wire_kunit))]
 mod golden;
