@@ -147,6 +147,7 @@ mod tests {
             dirty,
             layout,
             patched,
+            writes,
             Table,
             DIGESTED,
             PLAIN, //
@@ -169,17 +170,17 @@ mod tests {
 
     #[test]
     fn capsule_cmd_golden() {
-        let mut out = dirty();
-        assert_eq!(connect().emit::<Table>(&PLAIN, &mut out), Ok(72));
-        assert_eq!(out.first_chunk(), Some(&golden::CONNECT));
-        assert_eq!(out.last_chunk(), Some(&[0xa5; 88]));
-        assert_eq!(CapsuleCmd::parse(&out, &PLAIN), Ok(connect()));
-
-        let mut out = dirty();
-        assert_eq!(connect().emit::<Table>(&DIGESTED, &mut out), Ok(76));
-        assert_eq!(out.first_chunk(), Some(&golden::CONNECT_DIGESTS));
-        assert_eq!(out.last_chunk(), Some(&[0xa5; 84]));
-        assert_eq!(CapsuleCmd::parse(&out, &DIGESTED), Ok(connect()));
+        for (layout, bytes) in [
+            (PLAIN, &golden::CONNECT[..]),
+            (DIGESTED, &golden::CONNECT_DIGESTS),
+        ] {
+            assert!(writes(bytes, |out| connect().emit::<Table>(&layout, out)));
+        }
+        assert_eq!(CapsuleCmd::parse(&golden::CONNECT, &PLAIN), Ok(connect()));
+        assert_eq!(
+            CapsuleCmd::parse(&golden::CONNECT_DIGESTS, &DIGESTED),
+            Ok(connect())
+        );
     }
 
     #[test]
@@ -297,16 +298,20 @@ mod tests {
         };
         assert_eq!(cqe::command_id(&response.cqe), 0x3005);
 
-        let mut out = dirty();
-        assert_eq!(response.emit::<Table>(&PLAIN, &mut out), Ok(24));
-        assert_eq!(out.first_chunk(), Some(&golden::KEEP_ALIVE_RESP));
-        assert_eq!(CapsuleResp::parse(&out, &PLAIN), Ok(response));
-
-        let mut out = dirty();
-        assert_eq!(response.emit::<Table>(&DIGESTED, &mut out), Ok(28));
-        assert_eq!(out.first_chunk(), Some(&golden::KEEP_ALIVE_RESP_DIGESTS));
-        assert_eq!(out.last_chunk(), Some(&[0xa5; 132]));
-        assert_eq!(CapsuleResp::parse(&out, &DIGESTED), Ok(response));
+        for (layout, bytes) in [
+            (PLAIN, &golden::KEEP_ALIVE_RESP[..]),
+            (DIGESTED, &golden::KEEP_ALIVE_RESP_DIGESTS),
+        ] {
+            assert!(writes(bytes, |out| response.emit::<Table>(&layout, out)));
+        }
+        assert_eq!(
+            CapsuleResp::parse(&golden::KEEP_ALIVE_RESP, &PLAIN),
+            Ok(response)
+        );
+        assert_eq!(
+            CapsuleResp::parse(&golden::KEEP_ALIVE_RESP_DIGESTS, &DIGESTED),
+            Ok(response)
+        );
     }
 
     #[test]

@@ -333,10 +333,9 @@ impl State {
 
 /// `at` plus `n`, which must not be more than `end`.
 fn advanced(at: usize, n: usize, end: usize) -> Result<usize, Error> {
-    match at.checked_add(n) {
-        Some(at) if at <= end => Ok(at),
-        _ => Err(Error::overrun(n, end.saturating_sub(at))),
-    }
+    at.checked_add(n)
+        .filter(|at| *at <= end)
+        .ok_or_else(|| Error::overrun(n, end.saturating_sub(at)))
 }
 
 /// `left` less `n`, which must not be more than `most` either.

@@ -218,8 +218,8 @@ mod tests {
         error::Fes,
         golden,
         testing::{
-            dirty,
             patched,
+            writes,
             DIGESTED, //
         }, //
     };
@@ -262,15 +262,8 @@ mod tests {
 
     #[test]
     fn ic_emit_golden() {
-        let mut out = dirty();
-        assert_eq!(request(BOTH).emit(&mut out), Ok(LEN));
-        assert_eq!(out.first_chunk(), Some(&golden::ICREQ_DIGESTS));
-        assert_eq!(out.last_chunk(), Some(&[0xa5; 32]));
-
-        let mut out = dirty();
-        assert_eq!(response(BOTH).emit(&mut out), Ok(LEN));
-        assert_eq!(out.first_chunk(), Some(&golden::ICRESP_DIGESTS));
-        assert_eq!(out.last_chunk(), Some(&[0xa5; 32]));
+        assert!(writes(&golden::ICREQ_DIGESTS, |out| request(BOTH).emit(out)));
+        assert!(writes(&golden::ICRESP_DIGESTS, |out| response(BOTH).emit(out)));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::{
         Crc32c,
         Digests, //
     },
+    error::Error,
     layout::{
         Layout,
         Pda, //
@@ -65,6 +66,15 @@ pub(crate) const fn layout(header: bool, data: bool, pda: u8) -> Layout {
 /// A buffer as `emit` may find it: full of something else, and larger than any header.
 pub(crate) const fn dirty() -> [u8; 160] {
     [0xa5; 160]
+}
+
+/// Whether `emit` writes `bytes`, says how many they are, and touches nothing behind them.
+pub(crate) fn writes(bytes: &[u8], emit: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> bool {
+    let mut out = dirty();
+    match emit(&mut out) {
+        Ok(len) => out.get(..len) == Some(bytes) && out.get(len..) == dirty().get(len..),
+        Err(_) => false,
+    }
 }
 
 /// `bytes` with `N` of them replaced from offset `at` on: a golden PDU with one thing wrong.
