@@ -82,14 +82,10 @@ reset()
 # target would drop the controller after one.
 keep_alive()
 {
-	local ctrl end
+	local ctrl
 
 	ctrl=$(attach --keep-alive-tmo=2)
-	end=$(($(now_ms) + 5000))
-	while [ "$(now_ms)" -lt "$end" ]; do
-		is_state "$ctrl" live || fail "the idle controller went $(attr "$ctrl" state)"
-		sleep 0.5
-	done
+	stays_live "$ctrl" 5000
 	! log_since_mark | grep -E 'keep.?alive|error recovery|[Rr]econnect' || fail "the idle controller was not left in peace"
 }
 

@@ -60,14 +60,10 @@ recovery()
 
 keep_alive()
 {
-	local ctrl end
+	local ctrl
 
 	ctrl=$(attach --keep-alive-tmo=1)
-	end=$(($(now_ms) + 3000))
-	while [ "$(now_ms)" -lt "$end" ]; do
-		is_state "$ctrl" live || fail "the idle controller went $(attr "$ctrl" state)"
-		sleep 0.5
-	done
+	stays_live "$ctrl" 3000
 }
 
 namespace_event()

@@ -55,6 +55,18 @@ await_state()
 	wait_for "${3:-20}" "controller $1 is $2 (it is $(cat "$SYS/$1/state" 2>&1))" is_state "$1" "$2"
 }
 
+# stays_live CONTROLLER MS: it is left alone, and never leaves that state
+stays_live()
+{
+	local end
+
+	end=$(($(now_ms) + $2))
+	while [ "$(now_ms)" -lt "$end" ]; do
+		is_state "$1" live || fail "the idle controller went $(attr "$1" state)"
+		sleep 0.5
+	done
+}
+
 controllers()
 {
 	local dir
