@@ -216,15 +216,24 @@ impl<T: Controller> OperationsVTable<T> {
 /// # Safety
 ///
 /// Called by blk-mq, which keeps the request from being completed otherwise.
-pub(super) unsafe fn timed_out<T: Controller>(rq: *mut kernel_bindings::request) -> TimedOut {
-    // SAFETY: By the contract of this function.
-    let (ctrl, info, queue) = unsafe {
-        let data = bindings::blk_mq_rq_to_pdu(rq).cast::<RequestData<T>>();
-        let ctrl = Ctrl::<T>::from_raw((*data).ctrl());
+pub(super) unsafe fn timed_out<T: Controller>(rq: *mut kernel_bindings::request) -> u32 {
+    // SAFETY: By the contract of this function. The request's data stays while this runs.
+    let (ctrl, data, queue) = unsafe {
+        let data = RequestData::<T>::from_request(rq).as_ref();
+        let ctrl = Ctrl::<T>::from_raw(data.ctrl());
         let queue = OperationsVTable::<T>::queue((*rq).mq_hctx);
-        (ctrl, (*data).info(), queue)
+        (ctrl, data, queue)
     };
-    T::timed_out(ctrl, &queue.into(), &info)
+    match T::timed_out(ctrl, &queue.into(), &data.info()) {
+        TimedOut::Complete => {
+            if data.abandon() {
+                // SAFETY: The request has been started; nobody uses or completes it any more.
+                unsafe { bindings::helper_nvmf_complete_timed_out_request(rq) };
+            }
+            bindings::blk_eh_timer_return_BLK_EH_DONE
+        }
+        TimedOut::Wait => bindings::blk_eh_timer_return_BLK_EH_RESET_TIMER,
+    }
 }
 
 /// What `helper_nvme_timeout` calls.
@@ -238,19 +247,11 @@ unsafe extern "C" fn rust_nvme_request_timeout(rq: *mut kernel_bindings::request
     #[repr(C)]
     struct Head {
         raw: bindings::nvme_ctrl,
-        timeout: unsafe fn(*mut kernel_bindings::request) -> TimedOut,
+        timeout: unsafe fn(*mut kernel_bindings::request) -> u32,
     }
     // SAFETY: Every `Ctrl<T>` begins with a `Head`, and made its own function of it.
-    let outcome = unsafe {
+    unsafe {
         let ctrl = (*bindings::blk_mq_rq_to_pdu(rq).cast::<bindings::nvme_request>()).ctrl;
         ((*ctrl.cast::<Head>()).timeout)(rq)
-    };
-    match outcome {
-        TimedOut::Complete => {
-            // SAFETY: The transport has stopped the queue, so nobody uses the request.
-            unsafe { bindings::helper_nvmf_complete_timed_out_request(rq) };
-            bindings::blk_eh_timer_return_BLK_EH_DONE
-        }
-        TimedOut::Wait => bindings::blk_eh_timer_return_BLK_EH_RESET_TIMER,
     }
 }

@@ -16,7 +16,10 @@ use super::{
         Ctrl, //
     },
     options::Options,
-    request::RequestData,
+    request::{
+        self,
+        RequestData, //
+    },
     status::Failure, //
 };
 use crate::bindings;
@@ -61,11 +64,6 @@ impl<T: Controller> Ctrl<T> {
         /// Undoes [`Ctrl::quiesce_admin_queue`].
         fn unquiesce_admin_queue => nvme_unquiesce_admin_queue;
 
-        /// Ends every request of the I/O queues, which must be stopped: no handle of any request
-        /// may exist.
-        fn cancel_io_requests => nvme_cancel_tagset;
-        /// Ends every request of the admin queue, which must be stopped, as above.
-        fn cancel_admin_requests => nvme_cancel_admin_tagset;
         /// Frees the tags of the I/O queues.
         fn remove_io_tag_set => nvme_remove_io_tag_set;
         /// Frees the tags of the admin queue.
@@ -75,6 +73,19 @@ impl<T: Controller> Ctrl<T> {
         fn start_freeze => nvme_start_freeze;
         /// Undoes [`Ctrl::start_freeze`].
         fn unfreeze => nvme_unfreeze;
+    }
+
+    /// Ends every request of the I/O queues, which should be stopped: one that a handle exists of
+    /// is not completed before that is given up.
+    pub(crate) fn cancel_io_requests(&self) {
+        // SAFETY: The controller is valid; its tag sets are null or those that it allocated.
+        unsafe { request::cancel_all::<T>((*self.as_raw()).tagset) };
+    }
+
+    /// As [`Ctrl::cancel_io_requests`], for the admin queue.
+    pub(crate) fn cancel_admin_requests(&self) {
+        // SAFETY: As above.
+        unsafe { request::cancel_all::<T>((*self.as_raw()).admin_tagset) };
     }
 
     /// Waits for timeouts and works of the admin queue that are under way.

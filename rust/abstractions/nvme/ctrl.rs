@@ -160,7 +160,7 @@ pub(crate) struct Ctrl<T: Controller> {
     #[pin]
     raw: Opaque<bindings::nvme_ctrl>,
     /// [`T::timed_out`](Controller::timed_out), for a C function that does not know `T`.
-    pub(super) timeout: unsafe fn(*mut kernel_bindings::request) -> TimedOut,
+    pub(super) timeout: unsafe fn(*mut kernel_bindings::request) -> u32,
     #[pin]
     pub(super) admin_tag_set: Opaque<kernel_bindings::blk_mq_tag_set>,
     #[pin]

@@ -13,6 +13,7 @@
 
 use core::{
     cell::UnsafeCell,
+    ffi::c_void,
     ptr::NonNull, //
 };
 
@@ -68,6 +69,14 @@ pub(super) struct Outcome {
     pub(super) result: u64,
 }
 
+impl Outcome {
+    /// What a request has that nobody answered.
+    pub(super) const ABORTED: Self = Self {
+        status: (bindings::NVME_SC_HOST_ABORTED_CMD as u16) << 1,
+        result: 0,
+    };
+}
+
 #[repr(C, align(8))]
 pub(super) struct Capsule(pub(super) [u8; CAPSULE_LEN]);
 
@@ -79,8 +88,8 @@ pub(super) struct Capsule(pub(super) [u8; CAPSULE_LEN]);
 ///   `unreceived` by the holder of `RECEIVING`.
 /// - `grant` is written by the holder of `RECEIVING` if `GRANTED` is not set, and read by the holder
 ///   of `SENDING`, who clears it.
-/// - `outcome` is written by whoever set `CLAIMED`, before it gives up its handle, and read by
-///   whoever gives up the last one.
+/// - `outcome` is [`Outcome::ABORTED`] when a request begins. It is written by a holder that sets
+///   `CLAIMED`, before it gives up its handle, and read by whoever gives up the last one.
 #[repr(C)]
 pub(super) struct RequestData<T: Controller> {
     /// For the NVMe core, which expects it here.
@@ -189,6 +198,18 @@ impl<T: Controller> RequestData<T> {
         }
     }
 
+    /// Ends the request without an answer: it is for the caller to complete if this returns `true`.
+    /// Otherwise it is over already, or its outcome is now [`Outcome::ABORTED`] and the holders of
+    /// its handles complete it.
+    pub(super) fn abandon(&self) -> bool {
+        let before = self.update(CLAIMED, 0, |state| state != 0 && state & CLAIMED == 0);
+        let unheld = before.is_some_and(|state| state & (SENDING | RECEIVING) == 0);
+        if unheld {
+            self.state.store(0, Relaxed);
+        }
+        unheld
+    }
+
     /// Sets the outcome, if nobody has. The caller holds a handle.
     pub(super) fn claim(&self, outcome: Outcome) {
         if self
@@ -257,5 +278,43 @@ impl<T: Controller> RequestData<T> {
     pub(super) fn info(&self) -> Info {
         // SAFETY: Not written while the request is in flight.
         unsafe { *self.info.get() }
+    }
+}
+
+/// Ends every request of `tags` that has been started, and waits for those that are being
+/// completed.
+///
+/// # Safety
+///
+/// `tags` is null or a tag set of a `Ctrl<T>`.
+pub(super) unsafe fn cancel_all<T: Controller>(tags: *mut kernel_bindings::blk_mq_tag_set) {
+    /// # Safety
+    ///
+    /// Called by blk-mq with a request of a tag set of a `Ctrl<T>` that has been started, and a
+    /// reference to it.
+    unsafe extern "C" fn cancel<T: Controller>(
+        rq: *mut kernel_bindings::request,
+        _: *mut c_void,
+    ) -> bool {
+        // SAFETY: By the contract of this function.
+        let data = unsafe { RequestData::<T>::from_request(rq) };
+        // SAFETY: The request stays while this runs.
+        if unsafe { data.as_ref() }.abandon() {
+            // SAFETY: The request has been started; nobody uses or completes it any more.
+            unsafe { bindings::nvme_cancel_request(rq, core::ptr::null_mut()) };
+        }
+        true
+    }
+
+    if !tags.is_null() {
+        // SAFETY: By the contract of this function.
+        unsafe {
+            kernel_bindings::blk_mq_tagset_busy_iter(
+                tags,
+                Some(cancel::<T>),
+                core::ptr::null_mut(),
+            );
+            kernel_bindings::blk_mq_tagset_wait_completed_request(tags);
+        }
     }
 }

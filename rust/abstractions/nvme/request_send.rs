@@ -109,6 +109,7 @@ impl<T: Controller> SendRequest<T> {
         unsafe {
             let data = data.as_ptr();
             *(*data).info.get() = info;
+            *(*data).outcome.get() = Outcome::ABORTED;
             *(*data).unsent.get() = cursor.clone();
             *(*data).unreceived.get() = cursor;
             *(*data).send.get() = T::Send::default();
