@@ -12,12 +12,27 @@ run_fio()
 	printf '%s\n' "$out"
 }
 
+# amount KIB_OR_MIB: such as 64k or 8m; less of it where the kernel is slow
+amount()
+{
+	local kib=${1%[km]}
+
+	[ "${1: -1}" = k ] || kib=$((kib * 1024))
+	printf '%dk' $((kib / SLOW))
+}
+
 # fio_verify DISK OPTION...: write, read back and compare. The checksum of a
 # block stands in the block, with its offset. Reads begin while writes go on.
 fio_verify()
 {
+	local option options=()
+
+	for option in "${@:2}"; do
+		[ "${option%%=*}" != --io_size ] || option=--io_size=$(amount "${option#*=}")
+		options+=("$option")
+	done
 	run_fio --name=verify --filename="$1" --direct=1 --ioengine=libaio --rw=randwrite \
-		--verify=crc32c --verify_fatal=1 --verify_backlog=64 --output-format=terse "${@:2}" >/dev/null
+		--verify=crc32c --verify_fatal=1 --verify_backlog=64 --output-format=terse "${options[@]}" >/dev/null
 }
 
 # fio_mix DISK: seven kinds of I/O at the same time, each on its own part of
@@ -39,44 +54,44 @@ fio_mix()
 		bs=512
 		iodepth=1
 		size=8m
-		io_size=64k
+		io_size=$(amount 64k)
 		[odd]
 		bs=1536
 		iodepth=32
 		offset=8m
 		size=24m
-		io_size=384k
+		io_size=$(amount 384k)
 		[odd-r2t]
 		bs=66048
 		iodepth=8
 		offset=32m
 		size=32m
-		io_size=4m
+		io_size=$(amount 4m)
 		[range]
 		bsrange=512-1m
 		iodepth=16
 		offset=64m
 		size=64m
-		io_size=6m
+		io_size=$(amount 6m)
 		[large]
 		bs=1m
 		iodepth=4
 		offset=128m
 		size=64m
-		io_size=6m
+		io_size=$(amount 6m)
 		[deep]
 		bs=4k
 		iodepth=128
 		offset=192m
 		size=32m
-		io_size=1m
+		io_size=$(amount 1m)
 		[uring]
 		ioengine=io_uring
 		bs=12k
 		iodepth=32
 		offset=224m
 		size=32m
-		io_size=1536k
+		io_size=$(amount 1536k)
 	END
 	run_fio "$job" --output-format=terse >/dev/null
 }
