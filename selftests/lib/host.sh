@@ -132,16 +132,18 @@ no_controllers()
 	[ -z "$(controllers)" ]
 }
 
-# host_clear: no controller is left, and nobody waits for one
+# host_clear: no controller is left, and nobody waits for one. A script may
+# have jobs of its own that go on.
 host_clear()
 {
-	local ctrl
+	local ctrl jobs=()
 
 	for ctrl in $(controllers); do
 		echo 1 >"$SYS/$ctrl/delete_controller" &
+		jobs+=($!)
 	done 2>/dev/null
 	if wait_until $((30 * SLOW)) no_controllers; then
-		wait
+		[ ${#jobs[@]} = 0 ] || wait "${jobs[@]}"
 	else
 		echo "# controllers that do not go away: $(controllers | xargs)"
 	fi
