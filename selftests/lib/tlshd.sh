@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# tlshd, its keys and certificates, and connections that use it; sourced by
+# the tests of TLS.
+
+declare -A TLSHD
+declare -A TLSHD_NS=([host]=$HOST_NS [target]=$TARGET_NS)
+
+# tlshd_start host|target [LIBRARY]: as systemd would start it, with a session
+# keyring of its own; LIBRARY is preloaded.
+tlshd_start()
+{
+	local side=$1 ns=${TLSHD_NS[$1]} log=$TMP/tlshd.$1.log
+
+	# Not in_host: the process itself is wanted, to signal it.
+	${ns:+nsenter --net="/run/netns/$ns"} keyctl session - \
+		env ${2:+LD_PRELOAD="$2"} tlshd -s -c "$TMP/tlshd.$side.conf" >>"$log" 2>&1 </dev/null &
+	TLSHD[$side]=$!
+	wait_until $((20 * SLOW)) matches 'Kernel capabilities' "$log" ||
+		bail "tlshd does not start: $(cat "$log")"
+}
+
+# tlshd_stop host|target
+tlshd_stop()
+{
+	kill -TERM "${TLSHD[$1]}" && wait "${TLSHD[$1]}"
+	unset "TLSHD[$1]"
+}
+
+# tlshd_config: for both ends a certificate of an authority that they trust,
+# and one of a stranger. tlshd reads the files anew for each handshake.
+tlshd_config()
+{
+	local side
+
+	authority good && authority strange || return
+	for side in host target; do
+		certificate "$side" good && certificate "$side" strange && present "$side" good || return
+		cat >"$TMP/tlshd.$side.conf" <<-END
+			[debug]
+			loglevel=1
+			[authenticate]
+			[authenticate.client]
+			x509.truststore=$TMP/good.pem
+			x509.certificate=$TMP/$side.pem
+			x509.private_key=$TMP/$side.key
+			[authenticate.server]
+			x509.truststore=$TMP/good.pem
+			x509.certificate=$TMP/$side.pem
+			x509.private_key=$TMP/$side.key
+		END
+	done
+}
+
+# present host|target good|strange: the certificate that it shows from now on
+present()
+{
+	cp -p "$TMP/$1-$2.pem" "$TMP/$1.pem" && cp -p "$TMP/$1-$2.key" "$TMP/$1.key"
+}
+
+# authority NAME
+authority()
+{
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 2 \
+		-subj "/CN=$1" -keyout "$TMP/$1.key" -out "$TMP/$1.pem"
+}
+
+# certificate NAME AUTHORITY
+certificate()
+{
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 2 \
+		-subj "/CN=$1" -addext "subjectAltName=DNS:$1" -addext basicConstraints=CA:FALSE \
+		-CA "$TMP/$2.pem" -CAkey "$TMP/$2.key" -keyout "$TMP/$1-$2.key" -out "$TMP/$1-$2.pem"
+}
+
+# keyring NAME: prints its serial. As in NVMe's own keyring, root may use what
+# is in there even if no keyring of the process leads to it.
+keyring()
+{
+	local ring
+
+	ring=$(keyctl newring "nvme-mptcp-$1" @u) && keyctl setperm "$ring" 0x3f3f0000 && echo "$ring"
+}
+
+# psk KEYRING IDENTITY BYTES: a random key; prints its serial
+psk()
+{
+	local key
+
+	key=$(head -c "$3" /dev/urandom | keyctl padd psk "$2" "$1") && keyctl setperm "$key" 0x3f3f0000 && echo "$key"
+}
+
+# hello host|target OPTION,... [COMMAND...]: one end of a connection; see
+# modules/tls_hello.c. Prints what became of it. COMMAND is run while the
+# connection stands.
+hello()
+{
+	local side=$1 options=$2 fd
+	shift 2
+
+	exec {fd}<>/dev/tls_hello
+	# Whoever writes says with its namespace where.
+	# shellcheck disable=SC2016 # for the inner shell
+	"in_$side" bash -c 'echo "$1" >&"$2"' - "$options" "$fd"
+	cat <&"$fd"
+	[ $# = 0 ] || "$@"
+	exec {fd}>&-
+}
+
+listening()
+{
+	in_target ss -Hltn "sport = :$PORT" | matches .
+}
+
+# tls_sockets host|target: that send through kTLS just now
+tls_sockets()
+{
+	"in_$1" sed -n 's/^TlsCurrTxSw[ \t]*//p' /proc/net/tls_stat
+}
+
+# converse SERVER_OPTION,... CLIENT_OPTION,... [COMMAND...]: both ends; their
+# reports are left in $SERVER and $CLIENT.
+converse()
+{
+	local pid
+
+	hello target "server,$ENDPOINT,proto=$PORT_TR,$1" >"$TMP/server" &
+	pid=$!
+	wait_for 10 "the server listens" listening
+	CLIENT=$(hello host "client,$ENDPOINT,proto=$HOST_TR,$2" "${@:3}")
+	note "client: $CLIENT"
+	wait_for 40 "the server ends" gone "$pid"
+	wait "$pid"
+	SERVER=$(<"$TMP/server")
+	note "server: $SERVER"
+}
+
+# field NAME REPORT
+field()
+{
+	sed -nE "s/(^|.* )$1=([^ ]*).*/\2/p" <<<"$2"
+}
+
+# expect_end WHAT REPORT STAGE ERROR
+expect_end()
+{
+	expect "$1" "$3, error $4" "$(field stage "$2"), error $(field error "$2")"
+}

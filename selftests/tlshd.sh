@@ -1,0 +1,333 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# TLS handshakes of kernel sockets through the distribution's tlshd, for
+# clients and servers, with keys and with certificates. HOST_TR and PORT_TR
+# are the protocols of the client and the server; an end that uses MPTCP has
+# userspace/tlshd preloaded, one that uses TCP has not.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/tlshd.sh
+. "$SELFTESTS/lib/tlshd.sh"
+
+# What a handshake ends with: tlshd's verdict, or the kernel's.
+ESRCH=3 EACCES=13 EPROTO=71 EOPNOTSUPP=95 ETIMEDOUT=110
+ACCESS_DENIED=49
+
+ENDPOINT=addr=$ADDR,port=$PORT
+IDENTITY="NVMe1R01 $HOSTNQN $NQN"
+
+# What tlshd had to say is shown if a subtest fails.
+undo()
+{
+	present host good
+	present target good
+	tail -n 6 "$TMP/tlshd.host.log" "$TMP/tlshd.target.log"
+}
+
+# start host|target: as it has to be for the protocol of that end
+start()
+{
+	local protocol=$HOST_TR
+
+	[ "$1" = host ] || protocol=$PORT_TR
+	if [ "$protocol" = mptcp ]; then
+		tlshd_start "$1" "$LIBRARY"
+	else
+		tlshd_start "$1"
+	fi
+}
+
+# as_agreed: both ends have got back what they sent, and know each other
+as_agreed()
+{
+	expect_end "client" "$CLIENT" "done" 0
+	expect_end "server" "$SERVER" "done" 0
+	expect "the client's goodbye" 0 "$(field alert "$SERVER")"
+}
+
+# failed_with CLIENT SERVER: errors of the handshake
+failed_with()
+{
+	expect_end "client" "$CLIENT" handshake "$1"
+	expect_end "server" "$SERVER" handshake "$2"
+}
+
+# refused_by client|server: the other hears an alert, or no more than that the
+# connection is closed, which is a timeout to tlshd.
+refused_by()
+{
+	local refuser=$CLIENT other=$SERVER
+
+	[ "$1" = client ] || refuser=$SERVER other=$CLIENT
+	expect_end "the one that refuses" "$refuser" handshake "$EACCES"
+	[ "$(field error "$other")" = "$ETIMEDOUT" ] ||
+		expect_end "the one that is refused" "$other" handshake "$EACCES"
+}
+
+works()
+{
+	converse "keyring=$RING" "keyring=$RING,psk=$PSK32"
+	as_agreed
+}
+
+no_tlshd()
+{
+	converse "keyring=$RING" "keyring=$RING,psk=$PSK32"
+	failed_with "$ESRCH" "$ESRCH"
+}
+
+psk_32()
+{
+	converse "keyring=$RING" "keyring=$RING,psk=$PSK32,bytes=1000000" while_it_stands
+	as_agreed
+	expect "the key the client has used" "$PSK32" "$(field peerid "$CLIENT")"
+	expect "the key the server has used" "$PSK32" "$(field peerid "$SERVER")"
+	[ "$HOST_TR" = tcp ] || is_mptcp "$CLIENT"
+	[ "$PORT_TR" = tcp ] || is_mptcp "$SERVER"
+}
+
+# That it is kTLS, and that it is MPTCP over all links, where it should be.
+while_it_stands()
+{
+	local flows=1
+
+	[ "$HOST_TR:$PORT_TR" != mptcp:mptcp ] || flows=4
+	expect "kTLS sockets of the client" 1 "$(tls_sockets host)"
+	expect "kTLS sockets of the server" 1 "$(tls_sockets target)"
+	wait_for 10 "there are $flows TCP flows" flows "$flows"
+}
+
+flows()
+{
+	[ "$(established)" = "$1" ]
+}
+
+is_mptcp()
+{
+	expect "protocol" 262 "$(field proto "$1")"
+	expect "fallback" 0 "$(field fallback "$1")"
+}
+
+psk_48()
+{
+	converse "keyring=$RING" "keyring=$RING,psk=$PSK48"
+	as_agreed
+	expect "the key the server has used" "$PSK48" "$(field peerid "$SERVER")"
+	matches 'AES-256-GCM' <(grep 'Session description' "$TMP/tlshd.host.log" | tail -n1) ||
+		fail "expected AES-256-GCM"
+}
+
+psk_wrong()
+{
+	converse "keyring=$WRONG_RING" "keyring=$RING,psk=$PSK32"
+	refused_by server
+}
+
+psk_unknown()
+{
+	converse "keyring=$EMPTY_RING" "keyring=$RING,psk=$PSK32"
+	refused_by server
+}
+
+certificates()
+{
+	converse "x509" "x509,peername=target,bytes=1000000" while_it_stands
+	as_agreed
+}
+
+strange_server()
+{
+	present target strange
+	converse "x509" "x509,peername=target"
+	refused_by client
+}
+
+# With TLS 1.3 the client is done when it has sent its certificate: it hears
+# of the refusal when it reads.
+strange_client()
+{
+	present host strange
+	converse "x509" "x509,peername=target"
+	expect_end "server" "$SERVER" handshake "$EACCES"
+	expect_end "client" "$CLIENT" receive "$EPROTO"
+	expect "the server's alert" "$ACCESS_DENIED" "$(field alert "$CLIENT")"
+}
+
+wrong_name()
+{
+	converse "x509" "x509,peername=somebody.else"
+	refused_by client
+}
+
+different_ways()
+{
+	converse "x509" "keyring=$RING,psk=$PSK32"
+	refused_by server
+}
+
+ipv6()
+{
+	local ENDPOINT=addr=fd01::2,port=$PORT
+
+	works
+}
+
+# python_socket host|target CODE: with a socket "s" for the protocol
+python_socket()
+{
+	local protocol=$HOST_TR
+
+	[ "$1" = host ] || protocol=$PORT_TR
+	in_"$1" python3 -c "
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262 if '$protocol' == 'mptcp' else 0)
+$2"
+}
+
+# gave_up host|target REPORT: tlshd did, long before the kernel would have
+gave_up()
+{
+	expect_end "the $1" "$2" handshake "$EACCES"
+	matches 'timed out' <(tail -n 3 "$TMP/tlshd.$1.log") || fail "it did not time out"
+}
+
+silent_server()
+{
+	python_socket target "
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('$ADDR', $PORT))
+s.listen()
+time.sleep(600)" &
+	wait_for 20 "the server listens" listening
+	CLIENT=$(hello host "client,$ENDPOINT,proto=$HOST_TR,keyring=$RING,psk=$PSK32,timeout=2000")
+	gave_up host "$CLIENT"
+}
+
+# talk_to_server CODE: what a stranger does instead of a handshake
+talk_to_server()
+{
+	local pid
+
+	hello target "server,$ENDPOINT,proto=$PORT_TR,keyring=$RING,timeout=2000" >"$TMP/server" &
+	pid=$!
+	wait_for 10 "the server listens" listening
+	python_socket host "
+s.connect(('$ADDR', $PORT))
+$1
+time.sleep(600)" &
+	wait_for 30 "the server ends" gone "$pid"
+	SERVER=$(<"$TMP/server")
+}
+
+silent_client()
+{
+	talk_to_server "pass"
+	gave_up target "$SERVER"
+}
+
+garbage()
+{
+	talk_to_server "s.send(b'GET / HTTP/1.0\\r\\n\\r\\n' * 40)"
+	expect_end "server" "$SERVER" handshake "$EACCES"
+}
+
+# Nobody hears tlshd any more: the kernel takes the handshake back.
+stuck()
+{
+	local side
+
+	for side in host target; do
+		kill -STOP "${TLSHD[$side]}"
+	done
+	converse "keyring=$RING,wait=2000" "keyring=$RING,psk=$PSK32,wait=2000"
+	for side in host target; do
+		kill -CONT "${TLSHD[$side]}"
+	done
+	failed_with "$ETIMEDOUT" "$ETIMEDOUT"
+	works
+}
+
+# The library answers one question differently, and no other.
+library()
+{
+	limit 60 env LD_PRELOAD="$LIBRARY" python3 - <<-'END'
+		from socket import *
+		def protocol(kind, number, *length):
+		    with socket(AF_INET, kind, number) as s:
+		        return s.getsockopt(SOL_SOCKET, SO_PROTOCOL, *length)
+		MPTCP = 262
+		assert protocol(SOCK_STREAM, 0) == IPPROTO_TCP
+		assert protocol(SOCK_STREAM, MPTCP) == IPPROTO_TCP
+		assert protocol(SOCK_STREAM, MPTCP, 64) == IPPROTO_TCP.to_bytes(4, "little")
+		# of two bytes the kernel fills two, and the answer is not whole
+		assert protocol(SOCK_STREAM, MPTCP, 2) == MPTCP.to_bytes(2, "little")
+		assert protocol(SOCK_DGRAM, 0) == IPPROTO_UDP
+		with socket(AF_INET, SOCK_STREAM, MPTCP) as s:
+		    assert s.getsockopt(SOL_SOCKET, SO_TYPE) == SOCK_STREAM
+		    assert s.getsockopt(IPPROTO_TCP, TCP_NODELAY) == 0
+		    try:
+		        s.getsockopt(SOL_SOCKET, 9999)
+		    except OSError as error:
+		        assert error.errno == 92, error
+		    else:
+		        raise AssertionError("an option that does not exist")
+	END
+}
+
+# Without it this test must fail: tlshd does not know the protocol.
+without_library()
+{
+	converse "keyring=$RING" "keyring=$RING,psk=$PSK32"
+	failed_with "$EOPNOTSUPP" "$EOPNOTSUPP"
+}
+
+# what_is_tested: the library, as it would be installed
+what_is_tested()
+{
+	make -C "$SELFTESTS/../userspace/tlshd" BUILD="$TMP" PREFIX="$TMP/usr" UNITDIR="$TMP/units" install &&
+		LIBRARY=$(sed -n 's/^Environment=LD_PRELOAD=//p' "$TMP/units/tlshd.service.d/mptcp.conf") &&
+		[ -s "$LIBRARY" ]
+}
+
+# credentials: keys, right ones and wrong ones; certificates
+credentials()
+{
+	RING=$(keyring right) && WRONG_RING=$(keyring wrong) && EMPTY_RING=$(keyring empty) &&
+		PSK32=$(psk "$RING" "$IDENTITY" 32) &&
+		PSK48=$(psk "$RING" "${IDENTITY/R01/R02}" 48) &&
+		psk "$WRONG_RING" "$IDENTITY" 32 &&
+		tlshd_config
+}
+
+links_up
+modprobe -a nvme_keyring tls_hello || bail "modules are missing"
+what_is_tested >"$TMP/log" 2>&1 || bail "$(cat "$TMP/log")"
+credentials >"$TMP/log" 2>&1 || bail "$(cat "$TMP/log")"
+
+touch "$TMP/tlshd.host.log" "$TMP/tlshd.target.log"
+t "without tlshd there is no handshake" no_tlshd
+start host
+start target
+t "a key of 32 bytes" psk_32
+t "a key of 48 bytes" psk_48
+t "a wrong key is refused" psk_wrong
+t "an unknown identity is refused" psk_unknown
+t "certificates" certificates
+t "a server with a stranger's certificate is refused" strange_server
+t "a client with a stranger's certificate is refused" strange_client
+t "a server with another name is refused" wrong_name
+t "a key against a certificate is refused" different_ways
+t "IPv6" ipv6
+t "a silent server" silent_server
+t "a silent client" silent_client
+t "a client that does not speak TLS" garbage
+t "a tlshd that does not answer" stuck
+if [ "$HOST_TR:$PORT_TR" = mptcp:mptcp ]; then
+	t "the library answers one question" library
+	tlshd_stop host
+	tlshd_stop target
+	tlshd_start host
+	tlshd_start target
+	t "without the library tlshd refuses" without_library
+fi
+finish
