@@ -61,17 +61,20 @@ int hello_connect(struct hello *h)
 	return kernel_connect(sock, hello_addr(h), sizeof(h->addr), 0);
 }
 
-static int hello_listen(struct hello *h, struct socket *listener)
+static int hello_listen(struct hello *h)
 {
 	int one = 1, ret;
 
+	ret = hello_socket(h, &h->listener);
+	if (ret)
+		return ret;
 	h->stage = "listen";
 	/* Through ->setsockopt, which takes it to the subflow that is bound. */
-	ret = do_sock_setsockopt(listener, false, SOL_SOCKET, SO_REUSEADDR,
+	ret = do_sock_setsockopt(h->listener, false, SOL_SOCKET, SO_REUSEADDR,
 				 KERNEL_SOCKPTR(&one), sizeof(one));
 	if (!ret)
-		ret = kernel_bind(listener, hello_addr(h), sizeof(h->addr));
-	return ret ?: kernel_listen(listener, 1);
+		ret = kernel_bind(h->listener, hello_addr(h), sizeof(h->addr));
+	return ret ?: kernel_listen(h->listener, 1);
 }
 
 /**
@@ -80,18 +83,14 @@ static int hello_listen(struct hello *h, struct socket *listener)
  */
 int hello_accept(struct hello *h)
 {
-	struct socket *listener, *sock;
+	struct socket *sock;
 	int ret;
 
-	ret = hello_socket(h, &listener);
+	ret = hello_listen(h);
 	if (ret)
 		return ret;
-	ret = hello_listen(h, listener);
-	if (!ret) {
-		h->stage = "accept";
-		ret = kernel_accept(listener, &sock, 0);
-	}
-	sock_release(listener);
+	h->stage = "accept";
+	ret = kernel_accept(h->listener, &sock, 0);
 	return ret ?: hello_own(h, sock);
 }
 
@@ -151,12 +150,14 @@ int hello_shake_hands(struct hello *h)
 
 /**
  * hello_close - say goodbye, if hands have been shaken, and close
- * @h: a connection, or none
+ * @h: a connection, or as much of one as there is
  */
 void hello_close(struct hello *h)
 {
-	if (!h->sock)
-		return;
-	tls_handshake_close(h->sock);
-	fput(h->sock->file);
+	if (h->sock) {
+		tls_handshake_close(h->sock);
+		fput(h->sock->file);
+	}
+	if (h->listener)
+		sock_release(h->listener);
 }

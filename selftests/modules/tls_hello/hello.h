@@ -11,6 +11,8 @@
  * struct hello - one open file, and the connection that was made through it
  * @lock: one writer or reader at a time
  * @sock: the connection, owned by its file; NULL before, and after a failure
+ * @listener: of a server; further subflows of the connection are for it, so
+ *	it must last as long
  * @stage: what is being done, or was done last
  * @done: the handshake has ended
  * @status: how, as a negative errno
@@ -31,6 +33,7 @@
 struct hello {
 	struct mutex lock;		/* of all that follows */
 	struct socket *sock;
+	struct socket *listener;
 	const char *stage;
 	struct completion done;
 	int status;
