@@ -7,6 +7,7 @@
 #   root-KEY/            Debian root folder with every tool (scripts/root)
 #   linux-source-7.3/    the kernel source, patched (scripts/kernel-source)
 #   build, build-debug/  its object trees (scripts/kernel-build)
+#   kselftests/          some of the kernel's own selftests (scripts/kselftests-build)
 #   work/CLONE/          what one clone built (scripts/modules-build)
 #   cargo, cargo-target/ the wire tests' crates and objects
 #   log/, run/           logs of long steps; one folder per running VM
