@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 [ "$HOST_TR/$PORT_TR" = mptcp/mptcp ] || skip "more than one subflow needs mptcp at both ends"
+[ "$SLOW" = 1 ] || skip "with sanitizers the CPU is slower than the links"
 
 connections()
 {
@@ -17,14 +18,6 @@ throughput()
 {
 	run_fio --name=load --filename="$1" --direct=1 --ioengine=libaio --rw="rand$2" --bs="$3" --iodepth="$4" \
 		--time_based --ramp_time=1 --runtime=5 --output-format=json | jq ".jobs[0].$2.bw_bytes"
-}
-
-# shares BEFORE AFTER: of each link, in per cent
-shares()
-{
-	paste <(xargs -n1 <<<"$1") <(xargs -n1 <<<"$2") |
-		awk '{ part[NR] = $2 - $1; sum += part[NR] }
-			END { for (i = 1; i <= NR; i++) printf "%d ", 100 * part[i] / (sum ? sum : 1) }'
 }
 
 # aggregation TENTHS SHARE READ_OR_WRITE SIZE DEPTH: all links together carry
