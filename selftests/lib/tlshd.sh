@@ -3,7 +3,7 @@
 # tlshd, its keys and certificates, and connections that use it; sourced by
 # the tests of TLS.
 
-declare -A TLSHD
+declare -A TLSHD=()
 declare -A TLSHD_NS=([host]=$HOST_NS [target]=$TARGET_NS)
 
 # tlshd_start host|target [LIBRARY]: as systemd would start it, with a session
@@ -12,6 +12,7 @@ tlshd_start()
 {
 	local side=$1 ns=${TLSHD_NS[$1]} log=$TMP/tlshd.$1.log
 
+	: >"$log"
 	# Not in_host: the process itself is wanted, to signal it.
 	${ns:+nsenter --net="/run/netns/$ns"} keyctl session - \
 		env ${2:+LD_PRELOAD="$2"} tlshd -s -c "$TMP/tlshd.$side.conf" >>"$log" 2>&1 </dev/null &
@@ -91,7 +92,7 @@ psk()
 }
 
 # hello host|target OPTION,... [COMMAND...]: one end of a connection; see
-# modules/tls_hello.c. Prints what became of it. COMMAND is run while the
+# modules/tls_hello/device.c. Prints what became of it. COMMAND is run while the
 # connection stands.
 hello()
 {
@@ -128,11 +129,11 @@ converse()
 	pid=$!
 	wait_for 10 "the server listens" listening
 	CLIENT=$(hello host "client,$ENDPOINT,proto=$HOST_TR,$2" "${@:3}")
-	note "client: $CLIENT"
+	echo "client: $CLIENT"
 	wait_for 40 "the server ends" gone "$pid"
 	wait "$pid"
 	SERVER=$(<"$TMP/server")
-	note "server: $SERVER"
+	echo "server: $SERVER"
 }
 
 # field NAME REPORT

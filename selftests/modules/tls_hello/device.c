@@ -176,8 +176,11 @@ static ssize_t hello_write(struct file *file, const char __user *data,
 	options = memdup_user_nul(data, len);
 	if (IS_ERR(options))
 		return PTR_ERR(options);
-	mutex_lock(&h->lock);
-	ret = h->result ? -EBUSY : hello_parse(h, options);
+	if (mutex_lock_interruptible(&h->lock)) {
+		kfree(options);
+		return -EINTR;
+	}
+	ret = h->stage ? -EBUSY : hello_parse(h, options);
 	kfree(options);
 	if (!ret) {
 		h->result = hello_report(h, hello_converse(h));
@@ -193,7 +196,8 @@ static ssize_t hello_read(struct file *file, char __user *data, size_t len,
 	struct hello *h = file->private_data;
 	ssize_t ret = 0;
 
-	mutex_lock(&h->lock);
+	if (mutex_lock_interruptible(&h->lock))
+		return -EINTR;
 	if (h->result)
 		ret = simple_read_from_buffer(data, len, pos, h->result,
 					      strlen(h->result));
