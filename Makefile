@@ -28,6 +28,10 @@ test: ## build everything and run every test; the last line is the count
 test-debug: ## the same tests in the VM, on a kernel with KASAN, lockdep and kmemleak
 	@scripts/test debug
 
+.PHONY: test-long
+test-long: ## the kernel's own tests of TLS and MPTCP, all of them: hours without KVM
+	@scripts/test long
+
 .PHONY: check
 check: ## style, lints and layer rules, without a VM
 	@$(MAKE) -k $(addprefix check-,$(checks))
