@@ -32,7 +32,7 @@ nothing_new()
 	named 'not ok' "$out" | sed 's/^/failed: /' >&3
 	grep -q '^1\.\.' "$out" || fail "it ended before its plan: $(tail -n 20 "$out")"
 	new=$(named 'not ok' "$out" | grep -vxFf "$SELFTESTS/mptcp.known") || return 0
-	fail "new: $new"
+	fail "new: $new; $(grep -A 5 'FAIL' "$out")"
 }
 
 for program in ${MPTCP_TESTS:-mptcp_sockopt simult_flows mptcp_connect mptcp_join}; do
