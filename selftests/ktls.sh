@@ -133,7 +133,7 @@ checksums()
 }
 
 # MiB; the links are so slow that the CPU is not the limit
-SIZE=$(($([ -n "${LONG:-}" ] && echo 256 || echo 64) / SLOW))
+SIZE=$((256 / SLOW))
 links_up "rate $((50 / SLOW))mbit"
 # What stream.py loads, in memory: while a steady VM waits for its disk, its
 # clock runs from timer to timer, and no time that a subtest waits is enough.
