@@ -32,12 +32,7 @@ defaults()
 		fail "expected address traddr=$ADDR,trsvcid=$PORT, got $(attr "$ctrl" address)"
 	detach "$ctrl"
 	expect "controllers left behind" "" "$(controllers)"
-	wait_for 10 "no connection is left" no_connections
-}
-
-no_connections()
-{
-	[ "$(established)" = 0 ]
+	wait_for 10 "no connection is left" connections 0
 }
 
 nr_io_queues()
@@ -248,11 +243,6 @@ silent_peer()
 	in_target socat -u TCP-LISTEN:4498,fork,reuseaddr - >/dev/null 2>&1 &
 	wait_for 10 "socat listens" listening 4498
 	refused "a peer that does not answer" "traddr=$ADDR,trsvcid=4498,nqn=$NQN"
-}
-
-listening()
-{
-	[ -n "$(in_target ss -Htln "sport = :$1")" ]
 }
 
 tls_refused()

@@ -37,11 +37,6 @@ subflows()
 	fio_verify "$(disk "$ctrl")" --bs=64k --iodepth=8 --size=64m --io_size=8m
 }
 
-connections()
-{
-	[ "$(established)" = "$1" ]
-}
-
 # A port on the wildcard of IPv6 serves IPv4, too.
 ipv4_on_wildcard()
 {

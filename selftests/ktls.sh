@@ -7,16 +7,6 @@
 
 [ "$HOST_TR/$PORT_TR" = mptcp/mptcp ] || skip "this is about sockets, not about a pair of drivers"
 
-listening()
-{
-	[ -n "$(in_target ss -Htln "sport = :$PORT")" ]
-}
-
-connections()
-{
-	[ "$(established)" = "$1" ]
-}
-
 # tls_stat host|target COUNTER
 tls_stat()
 {

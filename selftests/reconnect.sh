@@ -16,12 +16,7 @@ many_times()
 		limit 20 detach "$ctrl" || fail "disconnect, round $i"
 	done
 	expect "controllers left" "" "$(controllers)"
-	wait_for 20 "no connection is left" no_connections
-}
-
-no_connections()
-{
-	[ "$(established)" = 0 ]
+	wait_for 20 "no connection is left" connections 0
 }
 
 # Requests wait for the controller and are sent again: no error, right data.

@@ -6,11 +6,6 @@
 
 [ "$HOST_TR/$PORT_TR" = mptcp/mptcp ] || skip "more than one subflow needs mptcp at both ends"
 
-connections()
-{
-	[ "$(established "${2:-$PORT}")" = "$1" ]
-}
-
 # Each queue has a subflow per link; none of them fell back to TCP.
 four_each()
 {

@@ -32,14 +32,9 @@ port_removed()
 	port_remove 1
 	load_ends 60
 	wait_for 30 "the controller goes" no_controllers
-	wait_for 20 "no connection is left" no_connections
+	wait_for 20 "no connection is left" connections 0
 	port 1 "$ADDR" "$PORT"
 	publish 1 "$NQN"
-}
-
-no_connections()
-{
-	[ "$(established)" = 0 ]
 }
 
 namespace_removed()

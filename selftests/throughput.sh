@@ -8,11 +8,6 @@
 [ "$HOST_TR/$PORT_TR" = mptcp/mptcp ] || skip "more than one subflow needs mptcp at both ends"
 [ "$SLOW" = 1 ] || skip "with sanitizers the CPU is slower than the links"
 
-connections()
-{
-	[ "$(established)" = "$1" ]
-}
-
 # throughput DISK READ_OR_WRITE SIZE DEPTH: bytes per second
 throughput()
 {

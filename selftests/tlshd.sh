@@ -96,12 +96,7 @@ while_it_stands()
 	[ "$HOST_TR:$PORT_TR" != mptcp:mptcp ] || flows=4
 	expect "kTLS sockets of the client" 1 "$(tls_sockets host)"
 	expect "kTLS sockets of the server" 1 "$(tls_sockets target)"
-	wait_for 10 "there are $flows TCP flows" flows "$flows"
-}
-
-flows()
-{
-	[ "$(established)" = "$1" ]
+	wait_for 10 "there are $flows TCP flows" connections "$flows"
 }
 
 # protocols: TLS has not changed what the sockets are. A client keeps an MPTCP

@@ -143,6 +143,18 @@ established()
 	in_host ss -Htn state established "dport = :${1:-$PORT}" | wc -l
 }
 
+# connections COUNT [SVCID]: are there that many now?
+connections()
+{
+	[ "$(established "${2:-$PORT}")" = "$1" ]
+}
+
+# listening [SVCID]: does the target accept connections there?
+listening()
+{
+	in_target ss -Htln "sport = :${1:-$PORT}" | matches .
+}
+
 # mib host|target COUNTER: of TcpExt and MPTcpExt
 mib()
 {

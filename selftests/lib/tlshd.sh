@@ -108,11 +108,6 @@ hello()
 	exec {fd}>&-
 }
 
-listening()
-{
-	in_target ss -Hltn "sport = :$PORT" | matches .
-}
-
 # tls_sockets host|target: that send through kTLS just now
 tls_sockets()
 {
