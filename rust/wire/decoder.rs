@@ -225,8 +225,7 @@ impl<C: Crc32c> Decoder<C> {
         self.in_header(ch, at)
     }
 
-    /// Decides whether a PDU of this type may come here and now, as soon as the common header is
-    /// there, and reads that.
+    /// Reads the common header, provided that a PDU of its type may come here and now.
     fn admit(&self) -> Result<Ch, Error> {
         let kind = Ch::kind(&self.header)?;
         if kind.receiver() != self.role {

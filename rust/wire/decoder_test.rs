@@ -17,75 +17,16 @@ use super::{
         Role, //
     },
     testing::{
+        decode,
+        feed,
+        only,
+        open,
+        refusal,
+        wanted,
         Table,
         DIGESTED, //
     }, //
 };
-
-/// What came out of a decoder, in order: no stream here has more.
-type Events = [Option<Event>; 4];
-
-/// A decoder for a connection that is open.
-fn open(role: Role, digests: Digests) -> Decoder<Table> {
-    Decoder::established(role, digests)
-}
-
-/// Number of bytes that the decoder would take now.
-fn wanted(decoder: &mut Decoder<Table>) -> usize {
-    match decoder.input() {
-        Input::Bytes(bytes) => bytes.len(),
-        Input::Payload(due) => due as usize,
-    }
-}
-
-/// Feeds `stream` in pieces of at most `piece` bytes.
-fn feed(
-    decoder: &mut Decoder<Table>,
-    mut stream: &[u8],
-    piece: usize,
-    events: &mut Events,
-) -> Result<(), Error> {
-    let mut room = events.iter_mut();
-    while !stream.is_empty() {
-        let n = match decoder.input() {
-            Input::Bytes(bytes) => {
-                let n = bytes.len().min(piece).min(stream.len());
-                for (to, from) in bytes.iter_mut().take(n).zip(stream) {
-                    *to = *from;
-                }
-                n
-            }
-            Input::Payload(due) => piece.min(due as usize).min(stream.len()),
-        };
-        stream = stream.get(n..).unwrap_or_default();
-        if let Some(event) = decoder.advance(n)? {
-            if let Some(to) = room.next() {
-                *to = Some(event);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// All events of a stream that has to be legal.
-fn decode(decoder: &mut Decoder<Table>, stream: &[u8]) -> Result<Events, Error> {
-    let mut events = [None; 4];
-    feed(decoder, stream, usize::MAX, &mut events)?;
-    Ok(events)
-}
-
-/// The type of the PDU, if it is the only event of a stream that has to be legal.
-fn only(decoder: &mut Decoder<Table>, stream: &[u8]) -> Result<Option<PduType>, Error> {
-    Ok(match decode(decoder, stream)? {
-        [Some(Event::Pdu(pdu)), None, None, None] => Some(pdu.kind()),
-        _ => None,
-    })
-}
-
-/// The error of a stream that has to be illegal.
-fn refusal(decoder: &mut Decoder<Table>, stream: &[u8]) -> Option<Error> {
-    decode(decoder, stream).err()
-}
 
 /// A C2HData with four bytes of data.
 fn short_read() -> C2HData {
