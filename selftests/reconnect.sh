@@ -107,6 +107,31 @@ fast_fail()
 	read_some "$disk"
 }
 
+# The links stay up, and nothing comes any more: the request runs out of time,
+# the host tries to reconnect, and the request is done when that works.
+silent_links()
+{
+	local ctrl disk pid
+
+	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=120 --keep-alive-tmo=60)
+	disk=$(disk "$ctrl")
+	echo $((2000 * SLOW)) | tee "$SYS/$ctrl"/nvme*n*/queue/io_timeout
+	in_target iptables -A OUTPUT -p tcp --sport "$PORT" -j DROP
+	dd if="$disk" of=/dev/null bs=4k count=1 iflag=direct &
+	pid=$!
+	await_state "$ctrl" connecting
+	log_since_mark | matches 'timed out' || fail "the kernel's log says nothing of it"
+	gone "$pid" && fail "the request did not wait"
+	undo
+	await_state "$ctrl" live 30
+	wait "$pid" || fail "the request failed"
+}
+
+undo()
+{
+	in_target iptables -F OUTPUT
+}
+
 # Disconnecting while the host tries to reconnect must not wait for it.
 disconnect_while_connecting()
 {
@@ -141,6 +166,7 @@ t "the port goes and returns under load" port_returns
 t "the target's module is loaded anew" target_restarts
 t "ctrl_loss_tmo" loss_timeout
 t "fast_io_fail_tmo" fast_fail
+t "a request runs out of time" silent_links
 t "disconnect while reconnecting" disconnect_while_connecting
 t "reset stays in its network namespace" namespace_kept
 finish
