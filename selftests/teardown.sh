@@ -85,10 +85,18 @@ target_module_removed()
 	read_some "$(disk "$(attach)")"
 }
 
+# users_of MODULE: why it cannot be removed. Whoever has opened a controller's
+# character device, for one, holds the module of its transport.
+users_of()
+{
+	echo "$(cat "/sys/module/$1/refcnt") references, by modules $(ls "/sys/module/$1/holders")," \
+		"open: $(find /proc/[0-9]*/fd -lname '/dev/n[vg]*' -printf '%p %l, ' 2>/dev/null)"
+}
+
 host_module_removed()
 {
 	connected_load 120
-	limit 60 rmmod "nvme_$HOST_TR" || fail "rmmod nvme_$HOST_TR under load"
+	limit 60 rmmod "nvme_$HOST_TR" || fail "rmmod nvme_$HOST_TR under load: $(users_of "nvme_$HOST_TR")"
 	load_ends 60
 	expect "controllers left" "" "$(controllers)"
 	modprobe "nvme-$HOST_TR"
