@@ -22,14 +22,14 @@ failure()
 	disk=$(disk "$ctrl")
 	wait_for 10 "$((2 * LINKS)) subflows" at_least $((2 * LINKS))
 	(cd "$TMP" && exec fio --name=verify --filename="$disk" --direct=1 --ioengine=libaio --rw=randwrite \
-		--bs=64k --iodepth=16 --size=64m --time_based --runtime=10 --verify=crc32c --verify_fatal=1 \
+		--bs=64k --iodepth=16 --size=64m --time_based --runtime=$((12 * SLOW)) --verify=crc32c --verify_fatal=1 \
 		--verify_backlog=64 --output-format=json --output=fio.json) &
 	pid=$!
 	wait_for 20 "fio does I/O" busy "$disk"
 	"$2"
-	progress "$disk" "the link is gone"
+	progress "$disk" "$pid" "when the link is gone"
 	"$3"
-	progress "$disk" "the link is back"
+	progress "$disk" "$pid" "when the link is back"
 	wait "$pid" || fail "fio: $(cat "$TMP/fio.json")"
 	expect "I/O errors" 0 "$(jq '.jobs[0].error' "$TMP/fio.json")"
 	expect "state" live "$(attr "$ctrl" state)"
@@ -37,14 +37,13 @@ failure()
 		"longest read $(jq '.jobs[0].read.clat_ns.max / 1000000 | floor' "$TMP/fio.json") ms"
 }
 
-# progress DISK WHEN: I/O is done three times over
+# progress DISK PID WHEN: I/O is done three times over
 progress()
 {
 	local i
 
 	for i in 1 2 3; do
-		unset BUSY_SEEN
-		wait_for 20 "I/O goes on when $2" busy "$1"
+		goes_on "$@"
 	done
 }
 

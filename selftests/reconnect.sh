@@ -26,14 +26,13 @@ reset_under_load()
 
 	ctrl=$(attach)
 	disk=$(disk "$ctrl")
-	fio_verify "$disk" --bsrange=512-64k --iodepth=32 --size=64m --io_size=600m --time_based --runtime=12 &
+	fio_verify "$disk" --bsrange=512-64k --iodepth=32 --size=64m --io_size=600m --time_based --runtime=$((12 * SLOW)) &
 	pid=$!
 	wait_for 20 "fio does I/O" busy "$disk"
 	for i in 1 2 3; do
 		limit 30 nvme reset "/dev/$ctrl" || fail "reset $i"
 		await_state "$ctrl" live
-		unset BUSY_SEEN
-		wait_for 20 "I/O goes on after reset $i" busy "$disk"
+		goes_on "$disk" "$pid" "after reset $i"
 	done
 	wait "$pid" || fail "fio failed"
 }
@@ -45,7 +44,7 @@ port_returns()
 
 	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=120)
 	disk=$(disk "$ctrl")
-	fio_verify "$disk" --bsrange=512-64k --iodepth=16 --size=64m --io_size=600m --time_based --runtime=10 &
+	fio_verify "$disk" --bsrange=512-64k --iodepth=16 --size=64m --io_size=600m --time_based --runtime=$((10 * SLOW)) &
 	pid=$!
 	wait_for 20 "fio does I/O" busy "$disk"
 	port_remove 1

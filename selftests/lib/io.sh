@@ -118,6 +118,19 @@ busy()
 	return 1
 }
 
+# goes_on DISK PID WHEN: I/O is done; and the load must be long enough to see it
+goes_on()
+{
+	unset BUSY_SEEN
+	wait_for 20 "I/O goes on $3" busy_or_gone "$1" "$2"
+	! gone "$2" || fail "the load had ended before this was seen: I/O goes on $3"
+}
+
+busy_or_gone()
+{
+	busy "$1" || gone "$2"
+}
+
 # load_ends SECONDS: fio comes to its end by itself: no request is stuck
 load_ends()
 {
