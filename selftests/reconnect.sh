@@ -116,11 +116,11 @@ silent_links()
 	disk=$(disk "$ctrl")
 	echo $((2000 * SLOW)) | tee "$SYS/$ctrl"/nvme*n*/queue/io_timeout
 	in_target iptables -A OUTPUT -p tcp --sport "$PORT" -j DROP
-	dd if="$disk" of=/dev/null bs=4k count=1 iflag=direct &
+	read_some "$disk" &
 	pid=$!
 	await_state "$ctrl" connecting
 	log_since_mark | matches 'timed out' || fail "the kernel's log says nothing of it"
-	gone "$pid" && fail "the request did not wait"
+	! gone "$pid" || fail "the request did not wait"
 	undo
 	await_state "$ctrl" live 30
 	wait "$pid" || fail "the request failed"
