@@ -17,12 +17,6 @@ set -euo pipefail
 NAME=nvme-mptcp
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/$NAME
-mkdir -p "$CACHE/log" "$CACHE/run"
-CACHE=$(cd "$CACHE" && pwd -P)
-LINUX=$CACHE/linux-source-7.3
-# Two clones may hold different patches and sources at the same time.
-WORK=$CACHE/work/$(printf '%s' "$TOP" | sha256sum | cut -c1-12)
-export NAME TOP CACHE LINUX WORK
 
 say()
 {
@@ -36,6 +30,14 @@ die()
 	[ $# -lt 2 ] || say "       $2"
 	exit 1
 }
+
+mkdir -p "$CACHE/log" "$CACHE/run" 2>/dev/null ||
+	die "$CACHE cannot be made" "run as root, or put the cache elsewhere: XDG_CACHE_HOME=/some/where make ..."
+CACHE=$(cd "$CACHE" && pwd -P)
+LINUX=$CACHE/linux-source-7.3
+# Two clones may hold different patches and sources at the same time.
+WORK=$CACHE/work/$(printf '%s' "$TOP" | sha256sum | cut -c1-12)
+export NAME TOP CACHE LINUX WORK
 
 need_root()
 {
@@ -102,6 +104,16 @@ elapsed()
 	fi
 }
 
+# advice LOG: what to do about the failure that a log tells of
+advice()
+{
+	if grep -q 'No space left on device' "$1"; then
+		say "       the disk is full: free some space, or put the cache elsewhere (XDG_CACHE_HOME)"
+	elif grep -qE 'Failed to fetch|Could not (resolve|connect)' "$1"; then
+		say "       a download failed: see to the network (http_proxy, if you need one) and run the same again"
+	fi
+}
+
 # step TEXT LOG COMMAND...: run a long command with its output in a log, and
 # say what is done, that it still goes on, and how long it took. STEP_LINES,
 # if set, is about how many lines the log will have at the end.
@@ -127,7 +139,10 @@ step()
 	if [ "$rc" != 0 ]; then
 		say "--- the last lines of $log:"
 		grep -v '^make' "$log" | tail -n20 >&2 || :
-		die "failed: $text (exit status $rc)" "the full log is $log"
+		say "error: failed: $text (exit status $rc)"
+		advice "$log"
+		say "       the full log is $log"
+		exit 1
 	fi
 	say "    done in $(elapsed $((SECONDS - start)))"
 }
