@@ -43,6 +43,10 @@ module! {
             default: 0,
             description: "priority of outgoing packets, if positive",
         },
+        wq_unbound: bool {
+            default: false,
+            description: "let queues work on any CPU, not on one of those that they serve",
+        },
     },
 }
 
@@ -57,7 +61,10 @@ impl kernel::InPlaceModule for NvmeMptcp {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             _registration <- {
-                let context = host::Context::new(module_parameters::so_priority.value())?;
+                let context = host::Context::new(
+                    module_parameters::so_priority.value(),
+                    module_parameters::wq_unbound.value(),
+                )?;
                 Registration::new(context)
             },
         })

@@ -44,7 +44,11 @@ module! {
     params: {
         so_priority: i32 {
             default: 0,
-            description: "nvmet mptcp socket optimize priority: Default 0",
+            description: "priority of outgoing packets, if positive",
+        },
+        idle_poll_period_usecs: u32 {
+            default: 0,
+            description: "how long a connection looks for more to do before its work ends",
         },
     },
 }
@@ -56,7 +60,10 @@ struct NvmetMptcp {
 
 impl kernel::Module for NvmetMptcp {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let target = Target::new(module_parameters::so_priority.value())?;
+        let target = Target::new(
+            module_parameters::so_priority.value(),
+            module_parameters::idle_poll_period_usecs.value(),
+        )?;
         Ok(Self {
             _registration: Registration::new(target)?,
         })

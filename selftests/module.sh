@@ -69,6 +69,68 @@ in_use()
 	rmmod "$target_module" || fail "rmmod $target_module after the port is gone"
 }
 
+# serve [PARAMETER...]: a target whose module has these, and a controller;
+# $DISK is its disk
+serve()
+{
+	modprobe "$target_module" "$@"
+	need_modules
+	target_up
+	DISK=$(disk "$(attach)")
+}
+
+unserve()
+{
+	host_clear
+	target_clear
+	backends_clear
+	unload_modules
+}
+
+wq_unbound()
+{
+	local per_cpu=/sys/bus/workqueue/devices/${host_module}_wq/per_cpu
+
+	modprobe "$host_module"
+	expect "workers per CPU" 1 "$(cat "$per_cpu")"
+	rmmod "$host_module"
+	modprobe "$host_module" wq_unbound=Y
+	expect "workers per CPU with wq_unbound" 0 "$(cat "$per_cpu")"
+	serve
+	fio_verify "$DISK" --bsrange=512-128k --iodepth=32 --size=32m --io_size=4m
+	unserve
+}
+
+# How often the target's workqueue is given work by a read, and within a second
+# after it
+queued_by_read()
+{
+	local events=/sys/kernel/tracing/events/workqueue/workqueue_queue_work
+
+	echo "workqueue == \"${target_module}_wq\"" >"$events/filter"
+	echo >/sys/kernel/tracing/trace
+	echo 1 >"$events/enable"
+	read_some "$DISK"
+	sleep 1
+	echo 0 >"$events/enable"
+	grep -c workqueue_queue_work /sys/kernel/tracing/trace || :
+}
+
+idle_poll()
+{
+	local alone polling
+
+	serve
+	alone=$(queued_by_read)
+	unserve
+	serve idle_poll_period_usecs=10000
+	polling=$(queued_by_read)
+	fio_verify "$DISK" --bsrange=512-128k --iodepth=32 --size=32m --io_size=4m
+	unserve
+	note "work queued by a read: $polling times, and $alone times without polling"
+	[ "$polling" -gt $((20 + 2 * alone)) ] || fail "the work did not go on after the read"
+}
+
 links_up
 t "information of the host module" information "$host_module" "nvme-$HOST_TR"
 t "information of the target module" information "$target_module" "nvmet-transport-$trtype"
@@ -76,4 +138,6 @@ t "load and unload five times" load_unload
 t "connect loads the host module" host_autoload
 t "enabling a port loads the target module" target_autoload
 t "an enabled port keeps the target module" in_use
+t "wq_unbound" wq_unbound
+t "idle_poll_period_usecs" idle_poll
 finish

@@ -61,6 +61,15 @@ impl WorkCpu {
     }
 }
 
+/// Where the work of a workqueue is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workers {
+    /// On the CPU that it is queued on.
+    PerCpu,
+    /// On any of the CPUs that sysfs allows (`cpumask`).
+    Unbound,
+}
+
 /// A workqueue that is destroyed when dropped.
 ///
 /// # Invariants
@@ -74,16 +83,20 @@ unsafe impl Send for OwnedQueue {}
 unsafe impl Sync for OwnedQueue {}
 
 impl OwnedQueue {
-    /// Allocates a workqueue for I/O: high priority, usable under memory pressure, one worker
-    /// pool per CPU, visible in sysfs.
+    /// Allocates a workqueue for I/O: high priority, usable under memory pressure, visible in
+    /// sysfs.
     ///
     /// # Errors
     ///
     /// `ENOMEM`. May sleep.
-    pub fn new_io(name: &'static CStr) -> Result<Self> {
+    pub fn new_io(name: &'static CStr, workers: Workers) -> Result<Self> {
         let flags = bindings::wq_flags_WQ_MEM_RECLAIM
             | bindings::wq_flags_WQ_HIGHPRI
-            | bindings::wq_flags_WQ_PERCPU;
+            | bindings::wq_flags_WQ_SYSFS
+            | match workers {
+                Workers::PerCpu => bindings::wq_flags_WQ_PERCPU,
+                Workers::Unbound => bindings::wq_flags_WQ_UNBOUND,
+            };
         // SAFETY: `%s` consumes one NUL-terminated string, which is what is passed.
         let queue = unsafe {
             bindings::alloc_workqueue_noprof(c"%s".as_char_ptr(), flags, 0, name.as_char_ptr())

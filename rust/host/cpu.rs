@@ -20,6 +20,11 @@ use crate::abstractions::workqueue::WorkCpu;
 pub(crate) struct Load(KVec<Atomic<i32>>);
 
 impl Load {
+    /// Queues work wherever the scheduler lets them.
+    pub(crate) const fn unbound() -> Self {
+        Self(KVec::new())
+    }
+
     /// No queue works anywhere.
     ///
     /// # Errors

@@ -46,7 +46,10 @@ use kernel::{
     sync::Arc, //
 };
 
-use crate::abstractions::workqueue::OwnedQueue;
+use crate::abstractions::workqueue::{
+    OwnedQueue,
+    Workers, //
+};
 
 pub(crate) use controller::Host;
 
@@ -64,15 +67,19 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Allocates what all controllers share. May sleep.
+    /// Allocates what all controllers share, given the module's parameters. May sleep.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn new(so_priority: i32) -> Result<Self> {
+    pub(crate) fn new(so_priority: i32, wq_unbound: bool) -> Result<Self> {
+        let (workers, load) = match wq_unbound {
+            false => (Workers::PerCpu, cpu::Load::new()?),
+            true => (Workers::Unbound, cpu::Load::unbound()),
+        };
         Ok(Self {
-            workqueue: Arc::new(OwnedQueue::new_io(c"nvme_mptcp_wq")?, GFP_KERNEL)?,
-            cpus: Arc::new(cpu::Load::new()?, GFP_KERNEL)?,
+            workqueue: Arc::new(OwnedQueue::new_io(c"nvme_mptcp_wq", workers)?, GFP_KERNEL)?,
+            cpus: Arc::new(load, GFP_KERNEL)?,
             so_priority,
         })
     }

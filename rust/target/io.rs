@@ -4,7 +4,15 @@
 //!
 //! C counterpart: `nvmet_tcp_io_work()`.
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    }, //
+};
 
 use super::{
     queue::Queue,
@@ -49,6 +57,27 @@ impl From<Error> for Fault {
     }
 }
 
+/// Keeps a connection's work going for a while after it has found nothing more to do.
+struct Vigil {
+    period: Delta,
+    /// When there was something to do.
+    busy: Option<Instant<Monotonic>>,
+}
+
+impl Vigil {
+    const fn new(period: Delta) -> Self {
+        Self { period, busy: None }
+    }
+
+    /// Says whether to look again, given whether there was something to do.
+    fn goes_on(&mut self, busy: bool) -> bool {
+        if busy && !self.period.is_zero() {
+            self.busy = Some(Instant::now());
+        }
+        busy || self.busy.is_some_and(|at| at.elapsed() < self.period)
+    }
+}
+
 /// The moving parts of a connection, which only its work touches.
 ///
 /// Dropped in this order: the receiver and the slots have commands that keep the queue from being
@@ -58,20 +87,23 @@ pub(super) struct Io {
     slots: Slots,
     send: Sender,
     sq: SubQueue<Target>,
+    vigil: Vigil,
 }
 
 impl Io {
-    /// For a new connection. May sleep.
+    /// For the new connection `queue`. May sleep.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(super) fn new(sq: SubQueue<Target>) -> Result<KBox<Self>> {
+    pub(super) fn new(queue: &Arc<Queue>) -> Result<KBox<Self>> {
+        let port = queue.port();
         let this = Self {
             recv: Receiver::new(),
             slots: Slots::for_connect()?,
             send: Sender::new()?,
-            sq,
+            sq: SubQueue::new(queue.clone(), port.handle())?,
+            vigil: Vigil::new(port.target().idle_poll()),
         };
         Ok(KBox::new(this, GFP_KERNEL)?)
     }
@@ -86,7 +118,8 @@ impl Io {
             if queue.is_closing() {
                 return Ok(false);
             }
-            if !self.turn(queue)? && queue.bell().rest() {
+            let busy = self.turn(queue)?;
+            if !self.vigil.goes_on(busy) && queue.bell().rest() {
                 return Ok(false);
             }
         }

@@ -43,10 +43,7 @@ use crate::abstractions::{
     nvmet::{
         self,
         command::Completed,
-        queue::{
-            CtrlId,
-            SubQueue, //
-        }, //
+        queue::CtrlId, //
     },
     sockaddr::SockAddr,
     socket::Socket,
@@ -253,16 +250,11 @@ impl Queue {
             .enqueue_on::<Arc<Self>, 0>(cpu, self.clone());
     }
 
-    /// Makes the moving parts, which is not done when the connection is accepted because
-    /// `Queue::io` must not be taken there.
-    fn set_up(self: &Arc<Self>) -> Result<KBox<Io>> {
-        Io::new(SubQueue::new(self.clone(), self.port.handle())?)
-    }
-
     /// Works until there is nothing to do, or for long enough. Returns whether to go on soon.
     fn work(self: &Arc<Self>, stage: &mut Stage) -> bool {
         if matches!(stage, Stage::New) && !self.is_closing() {
-            match self.set_up() {
+            // Not done when the connection is accepted, as `Queue::io` must not be taken there.
+            match Io::new(self) {
                 Ok(io) => *stage = Stage::Up(io),
                 Err(error) => {
                     pr_err!("queue {}: failed to set up: {error:?}\n", self.id);

@@ -15,7 +15,8 @@ use kernel::{
         ArcBorrow,
         CondVar,
         Mutex, //
-    }, //
+    },
+    time::Delta, //
 };
 
 use super::{
@@ -39,7 +40,10 @@ use crate::abstractions::{
         }, //
     },
     sockaddr::SockAddr,
-    workqueue::OwnedQueue, //
+    workqueue::{
+        OwnedQueue,
+        Workers, //
+    }, //
 };
 
 /// The deepest queue that a host may have, as in the core (`NVMET_MAX_QUEUE_SIZE`), which does not
@@ -61,6 +65,8 @@ pub(crate) struct Target {
     io_queue: OwnedQueue,
     /// The priority of outgoing packets; 0 for the default.
     so_priority: i32,
+    /// How long a connection looks for more to do before its work ends; 0 for not at all.
+    idle_poll: Delta,
     last_id: Atomic<u32>,
     #[pin]
     queues: Mutex<Queues>,
@@ -75,15 +81,16 @@ impl Target {
     /// # Errors
     ///
     /// `ENOMEM`; `EINVAL` for a negative `so_priority`.
-    pub(crate) fn new(so_priority: i32) -> Result<Arc<Self>> {
+    pub(crate) fn new(so_priority: i32, idle_poll_period_usecs: u32) -> Result<Arc<Self>> {
         if so_priority < 0 {
             pr_err!("so_priority {so_priority} must not be negative\n");
             return Err(EINVAL);
         }
         Arc::pin_init(
             try_pin_init!(Self {
-                io_queue: OwnedQueue::new_io(c"nvmet_mptcp_wq")?,
+                io_queue: OwnedQueue::new_io(c"nvmet_mptcp_wq", Workers::PerCpu)?,
                 so_priority,
+                idle_poll: Delta::from_micros(idle_poll_period_usecs.into()),
                 last_id: Atomic::new(0),
                 queues <- new_mutex!(
                     Queues {
@@ -106,6 +113,11 @@ impl Target {
     /// The priority of outgoing packets; 0 for the default.
     pub(super) fn so_priority(&self) -> i32 {
         self.so_priority
+    }
+
+    /// How long a connection looks for more to do before its work ends; 0 for not at all.
+    pub(super) fn idle_poll(&self) -> Delta {
+        self.idle_poll
     }
 
     /// A number for a connection that no other one has at the same time.
