@@ -44,7 +44,7 @@ namespace_removed()
 	load_ends 60
 	expect "state" live "$(attr "$CTRL" state)"
 	namespace "$NQN" 1 /dev/mem
-	disk "$CTRL" >/dev/null
+	grown "$CTRL" "$NQN" 1
 }
 
 namespace_disabled()
@@ -55,6 +55,7 @@ namespace_disabled()
 	echo 0 >"$enable"
 	load_ends 60
 	echo 1 >"$enable"
+	grown "$CTRL" "$NQN" 1
 	read_some "$(disk "$CTRL")"
 }
 
