@@ -89,8 +89,10 @@ speed()
 	plain=$KBPS
 	transfer mptcp+tls "$SIZE"
 	note "with TLS $((100 * KBPS / plain)) % of the speed without"
-	[ $((100 * KBPS)) -ge $((85 * plain)) ] || fail "expected 85 % of $plain kB/s, got $KBPS"
 	nothing_refused
+	# With sanitizers the CPU is the limit as soon as it has anything else to do.
+	[ "$SLOW" = 1 ] || return 0
+	[ $((100 * KBPS)) -ge $((85 * plain)) ] || fail "expected 85 % of $plain kB/s, got $KBPS"
 }
 
 flap()
@@ -123,9 +125,10 @@ checksums()
 }
 
 # MiB, and Mbit/s: so little that the CPU is not the limit, which with sanitizers
-# is reached at 600 kB/s
+# is reached at 600 kB/s. A link's subflow tries again when it has been away for
+# up to twice as long as the link was, and has to find something to send then.
 SIZE=256 RATE=50
-[ "$SLOW" = 1 ] || SIZE=16 RATE=1
+[ "$SLOW" = 1 ] || SIZE=32 RATE=1
 links_up "rate ${RATE}mbit"
 # What stream.py loads, in memory: while a steady VM waits for its disk, its
 # clock runs from timer to timer, and no time that a subtest waits is enough.
