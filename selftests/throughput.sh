@@ -32,11 +32,6 @@ aggregation()
 	wait_for 10 "$((2 * LINKS)) subflows" connections $((2 * LINKS))
 	before=$(links_bytes)
 	all=$(throughput "$disk" "${work[@]}")
-	# One run in some ten is 13 % slower, of the same code; why is not known.
-	[ $((all * 10)) -ge $((one * $1)) ] || {
-		note "once more, after $all bytes/s"
-		all=$(throughput "$disk" "${work[@]}")
-	}
 	parts=$(shares "$before" "$(links_bytes)")
 	note "${work[*]}: one link $((one / 1000)) kB/s, $LINKS links $((all / 1000)) kB/s, shares $parts%"
 	[ $((all * 10)) -ge $((one * $1)) ] ||
@@ -58,7 +53,9 @@ for ((i = 1; i <= LINKS; i++)); do
 done
 t "reads add up" aggregation 37 20 read 128k 64
 t "writes add up" aggregation 36 20 write 128k 64
-# What no multipath policy can do: one request uses all links.
-t "a single large read is spread" aggregation 34 20 read 1m 1
+# What no multipath policy can do: one request uses all links. MPTCP deals it out
+# in 16 bursts of 64 KiB: 4 for each link take 24 ms, and 5, 4, 4 and 3 take 29.
+# A connection keeps its habit, and reads at 3.3 or at 3.6 times one link's speed.
+t "a single large read is spread" aggregation 31 20 read 1m 1
 t "a single large write is spread" aggregation 30 15 write 1m 1
 finish
