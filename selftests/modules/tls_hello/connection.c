@@ -12,6 +12,33 @@
 
 #include "hello.h"
 
+#ifdef CONFIG_DEBUG_LOCK_ALLOC
+static struct lock_class_key hello_sk_key[2];
+static struct lock_class_key hello_slock_key[2];
+
+/*
+ * A kernel MPTCP socket and its subflows, which are kernel sockets too, would
+ * share one lock class although the first is held while the others are taken.
+ */
+static void hello_reclassify(struct sock *sk)
+{
+	if (sk->sk_family == AF_INET)
+		sock_lock_init_class_and_name(sk, "slock-AF_INET-HELLO",
+					      &hello_slock_key[0],
+					      "sk_lock-AF_INET-HELLO",
+					      &hello_sk_key[0]);
+	else
+		sock_lock_init_class_and_name(sk, "slock-AF_INET6-HELLO",
+					      &hello_slock_key[1],
+					      "sk_lock-AF_INET6-HELLO",
+					      &hello_sk_key[1]);
+}
+#else
+static void hello_reclassify(struct sock *sk)
+{
+}
+#endif
+
 static int hello_socket(struct hello *h, struct socket **sock)
 {
 	int ret;
@@ -19,10 +46,12 @@ static int hello_socket(struct hello *h, struct socket **sock)
 	h->stage = "socket";
 	ret = sock_create_kern(current->nsproxy->net_ns, h->addr.ss_family,
 			       SOCK_STREAM, h->protocol, sock);
+	if (ret)
+		return ret;
+	hello_reclassify((*sock)->sk);
 	/* What lingers after the last close must not outlive the namespace. */
-	if (!ret)
-		sk_net_refcnt_upgrade((*sock)->sk);
-	return ret;
+	sk_net_refcnt_upgrade((*sock)->sk);
+	return 0;
 }
 
 /* From here on the socket is its file's, which net/handshake asks for. */
