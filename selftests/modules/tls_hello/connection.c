@@ -54,6 +54,17 @@ static int hello_socket(struct hello *h, struct socket **sock)
 	return 0;
 }
 
+/*
+ * Of the kind that user space makes: what it accepts then has a lock class that
+ * differs from that of its subflows.
+ */
+static int hello_listener(struct hello *h)
+{
+	h->stage = "socket";
+	return sock_create(h->addr.ss_family, SOCK_STREAM, h->protocol,
+			   &h->listener);
+}
+
 /* From here on the socket is its file's, which net/handshake asks for. */
 static int hello_own(struct hello *h, struct socket *sock)
 {
@@ -94,7 +105,7 @@ static int hello_listen(struct hello *h)
 {
 	int one = 1, ret;
 
-	ret = hello_socket(h, &h->listener);
+	ret = hello_listener(h);
 	if (ret)
 		return ret;
 	h->stage = "listen";
