@@ -8,6 +8,7 @@ mod bindings;
 #[allow(missing_docs, reason = "each file begins with its own")]
 pub mod abstractions {
     pub mod bvec;
+    pub mod cpu;
     pub mod crc32c;
     pub mod events;
     pub mod inbox;

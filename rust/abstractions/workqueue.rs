@@ -13,7 +13,13 @@ use core::{
 
 use kernel::{
     prelude::*,
-    sync::Arc,
+    sync::{
+        atomic::{
+            ordering::Relaxed,
+            Atomic, //
+        },
+        Arc, //
+    },
     workqueue::{
         HasWork,
         Queue,
@@ -23,28 +29,32 @@ use kernel::{
     }, //
 };
 
+use super::cpu::OnlineCpu;
 use crate::bindings;
 
 /// A CPU, or none in particular, for work to run on.
+///
+/// Work that is queued for a CPU which never was online does not run: it has no workers. Those of a
+/// CPU that was online once stay, and go on elsewhere while it is offline.
+///
+/// # Invariants
+///
+/// It is `WORK_CPU_UNBOUND` or the number of a CPU that is or was online.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkCpu(i32);
 
 impl WorkCpu {
     /// No CPU in particular.
+    // INVARIANT: As required.
     pub const UNBOUND: Self = Self(bindings::wq_misc_consts_WORK_CPU_UNBOUND as i32);
 
-    /// The given CPU, or none in particular if the number is none of a possible CPU (sockets say
-    /// -1 when they do not know).
+    /// The given CPU, or none in particular if the number is none of a CPU that is online (sockets
+    /// say -1 when they do not know).
     pub fn new(cpu: i32) -> Self {
-        match u32::try_from(cpu) {
-            Ok(nr) if nr < kernel::cpu::nr_cpu_ids() => Self(cpu),
-            _ => Self::UNBOUND,
-        }
-    }
-
-    /// A number that [`WorkCpu::new`] makes the same of.
-    pub fn raw(self) -> i32 {
-        self.0
+        u32::try_from(cpu)
+            .ok()
+            .and_then(OnlineCpu::new)
+            .map_or(Self::UNBOUND, Self::from)
     }
 
     /// The CPU as an index, if it is one in particular.
@@ -58,6 +68,40 @@ impl WorkCpu {
     pub fn is_current(self) -> bool {
         // SAFETY: Reads a per-CPU variable; a stale answer is acceptable.
         u32::try_from(self.0) == Ok(unsafe { bindings::raw_smp_processor_id() })
+    }
+}
+
+impl From<OnlineCpu> for WorkCpu {
+    fn from(cpu: OnlineCpu) -> Self {
+        // INVARIANT: By the invariant of `cpu`. The number of a CPU fits.
+        i32::try_from(cpu.id()).map_or(Self::UNBOUND, Self)
+    }
+}
+
+/// A [`WorkCpu`] that several tasks read while one changes it.
+///
+/// # Invariants
+///
+/// It holds the number of a [`WorkCpu`].
+pub struct AtomicWorkCpu(Atomic<i32>);
+
+impl AtomicWorkCpu {
+    /// Holds `cpu`.
+    pub const fn new(cpu: WorkCpu) -> Self {
+        // INVARIANT: As required.
+        Self(Atomic::new(cpu.0))
+    }
+
+    /// The CPU.
+    pub fn load(&self) -> WorkCpu {
+        // INVARIANT: By the invariant of `self`.
+        WorkCpu(self.0.load(Relaxed))
+    }
+
+    /// Puts `cpu` in its place, and returns what was there.
+    pub fn replace(&self, cpu: WorkCpu) -> WorkCpu {
+        // INVARIANT: By the invariant of `self`.
+        WorkCpu(self.0.xchg(cpu.0, Relaxed))
     }
 }
 

@@ -14,7 +14,10 @@ use kernel::{
 };
 
 use super::Ctrl;
-use crate::abstractions::workqueue::WorkCpu;
+use crate::abstractions::{
+    cpu::OnlineCpu,
+    workqueue::WorkCpu, //
+};
 
 /// How many queues of all controllers work on each CPU.
 pub(crate) struct Load(KVec<Atomic<i32>>);
@@ -39,18 +42,20 @@ impl Load {
         Ok(Self(cpus))
     }
 
-    /// Chooses, of the CPUs whose requests I/O queue `qid` takes, the one with the fewest queues.
+    /// Chooses, of the CPUs whose requests I/O queue `qid` takes and that are online, the one with
+    /// the fewest queues.
     ///
     /// Two queues that choose at the same time may choose the same CPU; that costs a little speed.
     pub(crate) fn choose(&self, ctrl: &Ctrl, qid: u16) -> WorkCpu {
-        let least = (0..)
-            .zip(self.0.iter())
-            .filter(|(cpu, _)| ctrl.serves_cpu(qid, *cpu))
+        let least = OnlineCpu::all()
+            .filter(|cpu| ctrl.serves_cpu(qid, *cpu))
+            .map(WorkCpu::from)
+            .filter_map(|cpu| Some((cpu, self.of(cpu)?)))
             .min_by_key(|(_, queues)| queues.load(Relaxed));
         match least {
             Some((cpu, queues)) => {
                 queues.add(1, Relaxed);
-                WorkCpu::new(i32::try_from(cpu).unwrap_or(-1))
+                cpu
             }
             None => WorkCpu::UNBOUND,
         }
@@ -58,8 +63,13 @@ impl Load {
 
     /// Takes back what [`Load::choose`] chose.
     pub(crate) fn release(&self, cpu: WorkCpu) {
-        if let Some(queues) = cpu.index().and_then(|cpu| self.0.get(cpu)) {
+        if let Some(queues) = self.of(cpu) {
             queues.add(-1, Relaxed);
         }
+    }
+
+    /// How many queues work on `cpu`.
+    fn of(&self, cpu: WorkCpu) -> Option<&Atomic<i32>> {
+        self.0.get(cpu.index()?)
     }
 }

@@ -53,6 +53,7 @@ use crate::{
         sockaddr::SockAddr,
         workqueue::{
             cancel_sync,
+            AtomicWorkCpu,
             OwnedQueue,
             WorkCpu, //
         }, //
@@ -88,7 +89,7 @@ pub(crate) struct Queue {
     /// The bytes of data that fit into a capsule.
     in_capsule: Atomic<u32>,
     /// The CPU to work on.
-    io_cpu: Atomic<i32>,
+    io_cpu: AtomicWorkCpu,
     /// Requests that are to be sent.
     pub(super) inbox: Inbox<SendRequest<Host>>,
     #[pin]
@@ -123,7 +124,7 @@ impl Queue {
                 completed: Atomic::new(0),
                 async_event: Atomic::new(false),
                 in_capsule: Atomic::new(0),
-                io_cpu: Atomic::new(WorkCpu::UNBOUND.raw()),
+                io_cpu: AtomicWorkCpu::new(WorkCpu::UNBOUND),
                 inbox: Inbox::new(),
                 link <- new_mutex!(Link::Down, "nvme_mptcp::Queue::link"),
                 receiver <- new_mutex!(receiver, "nvme_mptcp::Queue::receiver"),
@@ -162,8 +163,7 @@ impl Queue {
     pub(crate) fn start(self: &Arc<Self>, ctrl: &Ctrl) -> core::result::Result<(), Failure> {
         self.hook(ctrl)?;
         if self.id != 0 {
-            let cpu = self.cpus.choose(ctrl, self.id);
-            self.io_cpu.store(cpu.raw(), Relaxed);
+            self.io_cpu.replace(self.cpus.choose(ctrl, self.id));
         }
         // What came before the callbacks were there has woken nobody.
         self.kick();
@@ -217,14 +217,20 @@ impl Queue {
         cancel_sync(self);
         self.fail_inbox();
 
-        let cpu = WorkCpu::new(self.io_cpu.xchg(WorkCpu::UNBOUND.raw(), Relaxed));
-        self.cpus.release(cpu);
+        self.cpus.release(self.io_cpu.replace(WorkCpu::UNBOUND));
+    }
+
+    /// Whether there is a connection that was not started.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(*self.link.lock(), Link::Open(..))
     }
 
     /// Closes a connection that was not started.
     pub(crate) fn close(&self) {
-        let link = core::mem::replace(&mut *self.link.lock(), Link::Down);
-        drop(link);
+        let mut link = self.link.lock();
+        if matches!(*link, Link::Open(..)) {
+            *link = Link::Down;
+        }
     }
 
     /// The number of the queue.
@@ -263,7 +269,7 @@ impl Queue {
         if self.inbox.is_empty() {
             return;
         }
-        if WorkCpu::new(self.io_cpu.load(Relaxed)).is_current() {
+        if self.io_cpu.load().is_current() {
             if let Some(mut sender) = self.sender.try_lock() {
                 let progress = sender.send(&self.inbox, &self.async_event);
                 drop(sender);
@@ -283,9 +289,8 @@ impl Queue {
 
     /// Lets the queue work. From any context.
     pub(crate) fn kick(self: &Arc<Self>) {
-        let cpu = WorkCpu::new(self.io_cpu.load(Relaxed));
         // If the work is queued already, it has not begun to look at what there is.
-        let _ = self.workqueue.enqueue_on(cpu, self.clone());
+        let _ = self.workqueue.enqueue_on(self.io_cpu.load(), self.clone());
     }
 
     /// How many requests have been completed since somebody asked. Does not sleep.

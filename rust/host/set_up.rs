@@ -21,6 +21,10 @@ use crate::abstractions::nvme::{
 
 type Outcome = core::result::Result<(), Failure>;
 
+/// How often the I/O queues are dealt out to the CPUs, if CPUs come or go meanwhile, before an
+/// attempt to connect is given up.
+const MAX_DEALS: u32 = 4;
+
 /// Connects the queues, and makes the controller live.
 pub(crate) fn set_up(ctrl: &Ctrl, new: bool) -> Outcome {
     set_up_admin_queue(ctrl, new)?;
@@ -137,27 +141,62 @@ fn set_up_io_queues(ctrl: &Ctrl, new: bool) -> Outcome {
 }
 
 /// Starts the queues that have tags, gives tags to as many queues as there are now, and starts the
-/// rest of them.
+/// rest of them. A queue that serves no CPU is left out: nothing can come to it.
 fn start_io_queues(ctrl: &Ctrl, new: bool, end: u32) -> Outcome {
     let tagged = ctrl.tagged_io_queues().saturating_add(1).min(end);
-    for queue in ctrl.io_queues(1, tagged) {
-        queue.start(ctrl)?;
-    }
-    if !new {
-        ctrl.start_freeze();
-        ctrl.unquiesce_io_queues();
-        let frozen = ctrl.wait_freeze();
-        if frozen {
-            ctrl.update_io_queue_tags();
+    // New tags have just been dealt out to the CPUs that are online.
+    let mut done = start_served_queues(ctrl, tagged)? && new;
+    for _ in 0..MAX_DEALS {
+        if done {
+            close_io_queues(ctrl);
+            return Ok(());
         }
-        ctrl.unfreeze();
-        if !frozen {
-            quiesce_io(ctrl);
-            return Err(ENODEV.into());
+        deal_io_queues_out(ctrl)?;
+        let tagged = ctrl.tagged_io_queues().saturating_add(1);
+        done = start_served_queues(ctrl, tagged).inspect_err(|_| quiesce_io(ctrl))?;
+    }
+    quiesce_io(ctrl);
+    Err(EXDEV.into())
+}
+
+/// Starts the I/O queues below number `end` that have not been and that can be connected. Returns
+/// whether all others serve no CPU; if not, the CPUs of one are all offline or about to be.
+fn start_served_queues(ctrl: &Ctrl, end: u32) -> core::result::Result<bool, Failure> {
+    let mut done = true;
+    for queue in ctrl.io_queues(1, end) {
+        if queue.is_live() {
+            continue;
+        }
+        if !ctrl.is_served(queue.id()) {
+            done &= !ctrl.is_mapped(queue.id());
+            continue;
+        }
+        if !queue.is_open() {
+            queue.open(ctrl)?;
+        }
+        match queue.start(ctrl) {
+            Ok(()) => {}
+            // Its last CPU has just gone (EXDEV), or is going (EAGAIN).
+            Err(failure) if [EXDEV, EAGAIN].map(Failure::from).contains(&failure) => done = false,
+            Err(failure) => return Err(failure),
         }
     }
-    for queue in ctrl.io_queues(tagged, ctrl.tagged_io_queues().saturating_add(1)) {
-        queue.start(ctrl).inspect_err(|_| quiesce_io(ctrl))?;
+    Ok(done)
+}
+
+/// Gives tags to as many I/O queues as there are now, and deals them out to the CPUs that are
+/// online now.
+fn deal_io_queues_out(ctrl: &Ctrl) -> Outcome {
+    ctrl.start_freeze();
+    ctrl.unquiesce_io_queues();
+    let frozen = ctrl.wait_freeze();
+    if frozen {
+        ctrl.update_io_queue_tags();
+    }
+    ctrl.unfreeze();
+    if !frozen {
+        quiesce_io(ctrl);
+        return Err(ENODEV.into());
     }
     Ok(())
 }

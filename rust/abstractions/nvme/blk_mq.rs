@@ -203,11 +203,8 @@ impl<T: Controller> OperationsVTable<T> {
     ///
     /// Called by blk-mq to distribute CPUs over the queues of `set`.
     unsafe extern "C" fn map_queues(set: *mut kernel_bindings::blk_mq_tag_set) {
-        // SAFETY: As in `init_request`. The numbers are changed by the task that asks for this.
-        unsafe {
-            let ctrl = Ctrl::<T>::from_raw((*set).driver_data.cast());
-            bindings::nvmf_map_queues(set, ctrl.as_raw(), ctrl.io_queues.get().cast());
-        }
+        // SAFETY: As in `init_request`. The only tag set that asks for this is that for I/O.
+        unsafe { Ctrl::<T>::from_raw((*set).driver_data.cast()).map_queues() };
     }
 }
 

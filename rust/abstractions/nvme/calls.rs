@@ -169,31 +169,6 @@ impl<T: Controller> Ctrl<T> {
         })
     }
 
-    /// Agrees with the controller on a number of I/O queues, sees how many serve what, and returns
-    /// the number.
-    ///
-    /// # Errors
-    ///
-    /// What the controller says; `ENOMEM` if it grants none.
-    pub(crate) fn set_up_io_queue_count(&self) -> core::result::Result<u32, Failure> {
-        let options = self.options().as_raw();
-        // SAFETY: The options are valid.
-        let mut count = unsafe { bindings::helper_nvmf_nr_io_queues(options) } as i32;
-        // SAFETY: The controller is valid; C changes `count` to what is granted.
-        Failure::check(unsafe { bindings::nvme_set_queue_count(self.as_raw(), &mut count) })?;
-        let count = u32::try_from(count).unwrap_or(0);
-        if count == 0 {
-            return Err(ENOMEM.into());
-        }
-        // SAFETY: The controller and the options are valid. Whoever sets a controller up does so
-        // alone, and blk-mq reads the numbers only when it asks it to.
-        unsafe {
-            (*self.as_raw()).queue_count = count.saturating_add(1);
-            bindings::nvmf_set_io_queues(options, count, self.io_queues.get().cast());
-        }
-        Ok(count)
-    }
-
     /// The number of queues, the admin queue included.
     pub(crate) fn queue_count(&self) -> u32 {
         // SAFETY: The controller is valid.
@@ -211,30 +186,6 @@ impl<T: Controller> Ctrl<T> {
         let count = self.queue_count().saturating_sub(1);
         // SAFETY: The tag set is allocated.
         unsafe { bindings::blk_mq_update_nr_hw_queues(self.io_tag_set.get(), count as i32) };
-    }
-
-    /// Whether requests from `cpu` go to I/O queue `qid`.
-    pub(crate) fn serves_cpu(&self, qid: u16, cpu: u32) -> bool {
-        // SAFETY: Changed only before queues are made.
-        let [default, read, _] = unsafe { *self.io_queues.get() };
-        let index = u32::from(qid).saturating_sub(1);
-        let map = if index < default {
-            bindings::hctx_type_HCTX_TYPE_DEFAULT
-        } else if index < default.saturating_add(read) {
-            bindings::hctx_type_HCTX_TYPE_READ
-        } else {
-            bindings::hctx_type_HCTX_TYPE_POLL
-        };
-        // SAFETY: The tag set is part of the controller.
-        let maps = unsafe { &(*self.io_tag_set.get()).map };
-        let Some(map) = maps.get(map as usize) else {
-            return false;
-        };
-        if map.mq_map.is_null() || cpu >= kernel::cpu::nr_cpu_ids() {
-            return false;
-        }
-        // SAFETY: The array has an entry for each possible CPU.
-        unsafe { *map.mq_map.add(cpu as usize) == index }
     }
 }
 

@@ -10,6 +10,7 @@ mod calls;
 pub(crate) mod ctrl;
 mod ctrl_ops;
 pub(crate) mod options;
+mod queue_map;
 pub(crate) mod request;
 mod request_recv;
 mod request_send;

@@ -14,7 +14,7 @@ pub(crate) const DATA_XFER_ERROR: u16 = bindings::NVME_SC_DATA_XFER_ERROR as u16
 pub(crate) const HOST_PATH_ERROR: u16 = bindings::NVME_SC_HOST_PATH_ERROR as u16;
 
 /// Why setting up a controller failed: a negative errno, or a positive status of the controller.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Failure(i32);
 
 impl Failure {

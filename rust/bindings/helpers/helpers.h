@@ -27,6 +27,11 @@ struct sock;
 struct socket;
 union nvme_result;
 
+/* cpu.c */
+bool helper_cpu_possible(unsigned int cpu);
+bool helper_cpu_online(unsigned int cpu);
+bool helper_cpu_is_isolated(unsigned int cpu);
+
 /* net.c */
 struct net *helper_current_net(void);
 void helper_get_net(struct net *net);
