@@ -10,6 +10,13 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::{
+            ordering::{
+                Acquire,
+                Release, //
+            },
+            Atomic, //
+        },
         Arc, //
     }, //
 };
@@ -18,7 +25,10 @@ use super::{
     Ctrl, //
 };
 use crate::{
-    abstractions::socket::Socket,
+    abstractions::{
+        nvme::ctrl::State,
+        socket::Socket, //
+    },
     glue::KernelCrc,
     wire::{
         Decoder,
@@ -62,6 +72,8 @@ pub(crate) struct Connection {
     pub(crate) layout: Layout,
     /// The bytes of data that the controller takes in one H2CData PDU.
     pub(crate) maxh2cdata: u32,
+    /// Whether it is of no use any more.
+    broken: Atomic<bool>,
 }
 
 impl Connection {
@@ -106,8 +118,29 @@ impl Connection {
             socket: Arc::new(socket, GFP_KERNEL)?,
             layout,
             maxh2cdata: response.maxh2cdata,
+            broken: Atomic::new(false),
         };
         Ok((this, decoder))
+    }
+
+    /// Notes that the connection is of no use any more, and starts recovery, unless the controller
+    /// is being set up, reset or removed already. From any context.
+    pub(crate) fn set_broken(&self) {
+        // Before the controller's state is looked at: who makes it live looks at this afterwards.
+        self.broken.store(true, Release);
+        self.ctrl.start_recovery();
+    }
+
+    /// Whether the connection is of no use any more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.load(Acquire)
+    }
+
+    /// Whether, the connection being broken, somebody will end the requests of queue `qid` soon,
+    /// and have them tried again. The admin queue's do not wait for that: it may be just them that
+    /// a reset waits for.
+    pub(crate) fn is_recovered(&self, qid: u16) -> bool {
+        qid != 0 && matches!(self.ctrl.state(), State::Live | State::Resetting)
     }
 }
 

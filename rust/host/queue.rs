@@ -18,6 +18,10 @@ use kernel::{
             },
             Atomic, //
         },
+        barrier::{
+            smp_mb,
+            Full, //
+        },
         Arc,
         Mutex, //
     },
@@ -161,7 +165,7 @@ impl Queue {
     /// `ENOTCONN` if the connection is not open; what the controller says to Connect. The queue is
     /// stopped then.
     pub(crate) fn start(self: &Arc<Self>, ctrl: &Ctrl) -> core::result::Result<(), Failure> {
-        self.hook(ctrl)?;
+        self.hook()?;
         if self.id != 0 {
             self.io_cpu.replace(self.cpus.choose(ctrl, self.id));
         }
@@ -172,30 +176,50 @@ impl Queue {
             0 => ctrl.connect_admin_queue(),
             id => ctrl.connect_io_queue(id),
         };
-        match connected {
-            Ok(()) => self.live.store(true, Release),
-            Err(_) => self.stop(),
+        let done = connected.and_then(|()| Ok(self.set_live()?));
+        if done.is_err() {
+            self.stop();
         }
-        connected
+        done
     }
 
     /// Hands the connection to receiver and sender, and hears of its events.
-    fn hook(self: &Arc<Self>, ctrl: &Ctrl) -> Result {
+    fn hook(self: &Arc<Self>) -> Result {
         let mut link = self.link.lock();
-        let (connection, decoder) = match core::mem::replace(&mut *link, Link::Down) {
-            Link::Open(connection, decoder) => (connection, decoder),
-            other => {
-                *link = other;
-                return Err(ENOTCONN);
-            }
+        let Link::Open(connection, _) = &*link else {
+            return Err(ENOTCONN);
         };
-        self.receiver.lock().open(connection.clone(), decoder);
-        self.sender.lock().open(connection.clone());
-
-        let watcher = Arc::new(Watcher::new(self.clone(), ctrl), GFP_KERNEL)?;
+        // All that may fail comes first: then the connection is still the link's alone.
+        let watcher = Arc::new(Watcher::new(self.clone(), connection.clone()), GFP_KERNEL)?;
         let hooked = Hooked::new(connection.socket.clone(), watcher)?;
-        *link = Link::Started(connection, hooked);
+        // Of a request that an earlier connection did not come to.
+        self.async_event.store(false, Release);
+
+        *link = match core::mem::replace(&mut *link, Link::Down) {
+            Link::Open(connection, decoder) => {
+                self.receiver.lock().open(connection.clone(), decoder);
+                self.sender.lock().open(connection.clone());
+                Link::Started(connection, hooked)
+            }
+            other => other,
+        };
         Ok(())
+    }
+
+    /// Lets commands other than Connect be sent.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTCONN` if the queue has been stopped meanwhile, or its connection is broken.
+    fn set_live(&self) -> Result {
+        let link = self.link.lock();
+        match &*link {
+            Link::Started(connection, _) if !connection.is_broken() => {
+                self.live.store(true, Release);
+                Ok(())
+            }
+            _ => Err(ENOTCONN),
+        }
     }
 
     /// Closes the connection: nothing is sent or received any more, and requests that wait to
@@ -243,6 +267,14 @@ impl Queue {
         self.live.load(Acquire)
     }
 
+    /// Whether commands can be sent and the connection is whole. May sleep.
+    pub(crate) fn is_up(&self) -> bool {
+        match &*self.link.lock() {
+            Link::Started(connection, _) => self.is_live() && !connection.is_broken(),
+            _ => false,
+        }
+    }
+
     /// The address that the queue is connected from.
     pub(crate) fn source_address(&self) -> Option<SockAddr> {
         match &*self.link.lock() {
@@ -266,19 +298,33 @@ impl Queue {
 
     /// Sends what there is: now, if this is the queue's CPU and nobody sends, or soon.
     pub(crate) fn flush(self: &Arc<Self>) {
-        if self.inbox.is_empty() {
+        if !self.has_unsent() {
             return;
         }
         if self.io_cpu.load().is_current() {
             if let Some(mut sender) = self.sender.try_lock() {
                 let progress = sender.send(&self.inbox, &self.async_event);
+                let open = sender.is_open();
                 drop(sender);
-                if progress == Progress::Blocked || self.inbox.is_empty() {
+                // The work that found the sender taken left to us what had come by then. Pairs
+                // with the barriers of pushing to the inbox and of queueing the work.
+                smp_mb(Full);
+                let idle = match progress {
+                    Progress::Idle => !self.has_unsent(),
+                    Progress::Blocked => true,
+                    Progress::More => false,
+                };
+                if idle && open {
                     return;
                 }
             }
         }
         self.kick();
+    }
+
+    /// Whether somebody has something to send that the sender has not taken.
+    fn has_unsent(&self) -> bool {
+        !self.inbox.is_empty() || self.async_event.load(Acquire)
     }
 
     /// Sends an Asynchronous Event Request.
@@ -309,6 +355,20 @@ impl Queue {
     /// Fails the requests that nobody will send.
     fn fail_inbox(&self) {
         self.sender.lock().send(&self.inbox, &self.async_event);
+    }
+
+    /// Fails all requests if the connection is broken and nobody else ends them: whoever waits for
+    /// them may have to give up before anybody else can go on. For the work, without locks.
+    pub(super) fn fail_if_broken(self: &Arc<Self>) {
+        let Some(connection) = self.receiver.lock().end_if_broken() else {
+            return;
+        };
+        if connection.is_recovered(self.id) {
+            return;
+        }
+        self.sender.lock().close();
+        self.fail_inbox();
+        connection.ctrl.cancel_requests_of(self.id);
     }
 
     /// Tells the controller what is wrong with the PDU whose header is `offending`.

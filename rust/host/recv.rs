@@ -82,6 +82,8 @@ pub(crate) struct Receiver {
     connection: Option<Arc<Connection>>,
     decoder: KBox<Decoder<KernelCrc>>,
     incoming: Option<Incoming>,
+    /// Whether nothing is received from the connection any more.
+    ended: bool,
     /// How many requests this turn has completed.
     completed: u32,
 }
@@ -98,6 +100,7 @@ impl Receiver {
             connection: None,
             decoder: KBox::new(Decoder::new(Role::Host), GFP_KERNEL)?,
             incoming: None,
+            ended: false,
             completed: 0,
         })
     }
@@ -107,6 +110,7 @@ impl Receiver {
         self.connection = Some(connection);
         self.decoder = decoder;
         self.incoming = None;
+        self.ended = false;
     }
 
     /// Receives nothing any more.
@@ -114,9 +118,16 @@ impl Receiver {
         self.connection = None;
     }
 
+    /// Receives nothing any more if the connection is broken, and returns it.
+    pub(crate) fn end_if_broken(&mut self) -> Option<Arc<Connection>> {
+        let connection = self.connection.as_ref().filter(|c| c.is_broken())?;
+        self.ended = true;
+        Some(connection.clone())
+    }
+
     /// Receives what there is; says whether there was something.
     pub(crate) fn receive(&mut self, queue: &Arc<Queue>) -> bool {
-        let Some(connection) = self.connection.clone() else {
+        let Some(connection) = self.connection.clone().filter(|_| !self.ended) else {
             return false;
         };
         let mut fault = None;
@@ -325,7 +336,7 @@ impl Receiver {
             }
             Fault::Terminated => {}
         }
-        self.close();
-        connection.ctrl.start_recovery();
+        self.ended = true;
+        connection.set_broken();
     }
 }

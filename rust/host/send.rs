@@ -37,7 +37,6 @@ use crate::{
         },
         memalloc::NoReclaim,
         nvme::{
-            ctrl::State,
             request::SendRequest,
             status::HOST_PATH_ERROR, //
         },
@@ -135,6 +134,11 @@ impl Sender {
     pub(crate) fn open(&mut self, connection: Arc<Connection>) {
         self.outlet = Outlet::Open(connection);
         self.async_event.clear();
+    }
+
+    /// Whether there is a connection to send over.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.outlet, Outlet::Open(_))
     }
 
     /// Sends nothing any more: requests fail.
@@ -270,9 +274,8 @@ impl Sender {
                 self.terminate(connection, &error, &[]);
             }
         }
-        let recovering =
-            connection.ctrl.start_recovery() || connection.ctrl.state() == State::Resetting;
-        self.close_or_break(recovering && self.qid != 0);
+        connection.set_broken();
+        self.close_or_break(connection.is_recovered(self.qid));
     }
 
     /// Sends nothing any more. I/O that recovery will try again must not be ended by us: it would

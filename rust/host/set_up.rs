@@ -43,15 +43,45 @@ fn finish_set_up(ctrl: &Ctrl, new: bool) -> Outcome {
     if has_io {
         set_up_io_queues(ctrl, new)?;
     }
-    if !ctrl.change_state(State::Live) {
-        // The controller is being removed.
+    if let Err(error) = go_live(ctrl) {
         if has_io {
             tear_down_io_queues(ctrl, new);
         }
-        return Err(EINVAL.into());
+        return Err(error.into());
     }
     ctrl.start();
+    // What broke after the first look, and could not start recovery then, does it now.
+    if !is_up(ctrl) {
+        ctrl.start_recovery();
+    }
     Ok(())
+}
+
+/// Makes the controller live, if all its queues are up.
+///
+/// # Errors
+///
+/// `ENOTCONN` if a queue is not up, `EINVAL` if the controller is being removed.
+fn go_live(ctrl: &Ctrl) -> Result {
+    if !is_up(ctrl) {
+        return Err(ENOTCONN);
+    }
+    match ctrl.change_state(State::Live) {
+        true => Ok(()),
+        false => Err(EINVAL),
+    }
+}
+
+/// Whether all queues are up that requests may come to.
+fn is_up(ctrl: &Ctrl) -> bool {
+    let end = match ctrl.queue_count() {
+        0 | 1 => 1,
+        _ => ctrl.tagged_io_queues().saturating_add(1),
+    };
+    ctrl.admin_queue().is_ok_and(|queue| queue.is_up())
+        && ctrl
+            .io_queues(1, end)
+            .all(|queue| queue.is_up() || !ctrl.is_mapped(queue.id()))
 }
 
 /// Checks what the controller says of itself.

@@ -5,10 +5,7 @@
 //! C counterparts: `nvme_tcp_io_work()`, `nvme_tcp_data_ready()` and its siblings.
 
 use kernel::{
-    sync::{
-        aref::ARef,
-        Arc, //
-    },
+    sync::Arc,
     time::{
         Delta,
         Instant,
@@ -18,9 +15,9 @@ use kernel::{
 };
 
 use super::{
+    connection::Connection,
     queue::Queue,
-    send::Progress,
-    Ctrl, //
+    send::Progress, //
 };
 use crate::abstractions::events::Events;
 
@@ -41,29 +38,28 @@ impl WorkItem for Queue {
             let received = this.receiver.lock().receive(&this);
 
             if sent != Progress::More && !received {
-                return;
-            }
-            if start.elapsed() > BUDGET {
                 break;
             }
+            if start.elapsed() > BUDGET {
+                this.kick();
+                return;
+            }
         }
-        this.kick();
+        // Not before all has been received that came ahead of the end.
+        this.fail_if_broken();
     }
 }
 
 /// Hears of the events of a connection.
 pub(super) struct Watcher {
     queue: Arc<Queue>,
-    ctrl: ARef<Ctrl>,
+    connection: Arc<Connection>,
 }
 
 impl Watcher {
-    /// For the connection of `queue`, which belongs to `ctrl`.
-    pub(super) fn new(queue: Arc<Queue>, ctrl: &Ctrl) -> Self {
-        Self {
-            queue,
-            ctrl: ctrl.to_ref(),
-        }
+    /// For the connection of `queue`.
+    pub(super) fn new(queue: Arc<Queue>, connection: Arc<Connection>) -> Self {
+        Self { queue, connection }
     }
 }
 
@@ -77,6 +73,7 @@ impl Events for Watcher {
     }
 
     fn closing(&self) {
-        self.ctrl.start_recovery();
+        self.connection.set_broken();
+        self.queue.kick();
     }
 }

@@ -7,6 +7,7 @@
 
 mod blk_mq;
 mod calls;
+mod cancel;
 pub(crate) mod ctrl;
 mod ctrl_ops;
 pub(crate) mod options;
