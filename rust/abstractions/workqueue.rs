@@ -149,6 +149,12 @@ impl OwnedQueue {
         NonNull::new(queue).map(Self).ok_or(ENOMEM)
     }
 
+    /// Waits until all work has been done that is queued now. May sleep.
+    pub fn flush(&self) {
+        // SAFETY: By the invariant the queue is valid.
+        unsafe { bindings::__flush_workqueue(self.0.as_ptr()) };
+    }
+
     /// Queues work for a CPU; hands the reference back if the work is queued already.
     pub fn enqueue_on<W, const ID: u64>(&self, cpu: WorkCpu, work: W) -> W::EnqueueOutput
     where

@@ -59,6 +59,7 @@ impl<T: Controller> CtrlOps<T> {
         }
         // SAFETY: `alloc_ctrl` made it of a `KBox`, and nobody has a reference any more.
         drop(unsafe { KBox::from_raw(raw.cast::<Ctrl<T>>()) });
+        T::registry().freed();
     }
 
     /// # Safety

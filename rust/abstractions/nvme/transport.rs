@@ -11,6 +11,7 @@ use core::{
 
 use kernel::{
     bindings as kernel_bindings,
+    new_condvar,
     new_mutex,
     prelude::*,
     sync::{
@@ -22,6 +23,7 @@ use kernel::{
             },
             Atomic, //
         },
+        CondVar,
         Mutex, //
     },
     types::Opaque, //
@@ -72,6 +74,12 @@ struct Shared<T: Controller> {
     /// Controllers that were created and not freed. The pointers do not count as references.
     #[pin]
     ctrls: Mutex<KVec<CtrlPtr<T>>>,
+    /// How many controllers the core has a reference to, or somebody else.
+    #[pin]
+    count: Mutex<usize>,
+    /// Tells of each change of `count`.
+    #[pin]
+    counted: CondVar,
 }
 
 struct CtrlPtr<T: Controller>(NonNull<Ctrl<T>>);
@@ -92,6 +100,13 @@ impl<T: Controller> Registry<T> {
     pub(super) fn forget(&self, ctrl: &Ctrl<T>) {
         if let Some(shared) = self.shared() {
             shared.forget(ctrl);
+        }
+    }
+
+    /// Notes that a controller has been freed. The last that is done for it.
+    pub(super) fn freed(&self) {
+        if let Some(shared) = self.shared() {
+            shared.count(|count| count.saturating_sub(1));
         }
     }
 
@@ -119,14 +134,28 @@ impl<T: Controller> Shared<T> {
             .retain(|other| !core::ptr::eq(other.0.as_ptr(), ctrl));
     }
 
-    /// Removes all controllers, and waits for it.
+    fn count(&self, change: impl FnOnce(usize) -> usize) {
+        let mut count = self.count.lock();
+        *count = change(*count);
+        self.counted.notify_all();
+    }
+
+    /// Removes all controllers, and waits until they have been freed. One that is being removed
+    /// already may be in the hands of another task (`delete_controller` in sysfs), and whoever made
+    /// one has a reference as long as its file is open.
     fn delete_all(&self) {
         for ctrl in self.ctrls.lock().iter() {
             // SAFETY: Controllers are alive while they are in the list.
             unsafe { ctrl.0.as_ref() }.remove();
         }
-        // SAFETY: The core's workqueue exists as long as the core, which this module uses.
-        unsafe { bindings::__flush_workqueue(bindings::nvme_delete_wq) };
+        let mut count = self.count.lock();
+        while *count > 0 {
+            self.counted.wait(&mut count);
+        }
+        drop(count);
+        // SAFETY: This task may sleep. The task that has freed the last controller may still be on
+        // its way out of this module; afterwards it is not.
+        unsafe { bindings::helper_synchronize_rcu_tasks() };
     }
 }
 
@@ -160,6 +189,8 @@ impl<T: Controller> Registration<T> {
                     pin_init!(Shared::<T> {
                         context,
                         ctrls <- new_mutex!(KVec::new(), "nvme_mptcp::Registry::ctrls"),
+                        count <- new_mutex!(0, "nvme_mptcp::Registry::count"),
+                        counted <- new_condvar!("nvme_mptcp::Registry::counted"),
                     }),
                     GFP_KERNEL,
                 )?;
@@ -241,6 +272,7 @@ unsafe fn alloc_ctrl<T: Controller>(
         drop(unsafe { KBox::from_raw(ctrl) });
         return Err(Error::from_errno(ret));
     }
+    shared.count(|count| count.saturating_add(1));
     // SAFETY: The core has made one reference, for the caller of `nvme_init_ctrl`.
     Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(ctrl)) })
 }

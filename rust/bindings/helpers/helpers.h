@@ -70,6 +70,7 @@ bool helper_nvme_try_complete_req(struct request *rq, __le16 status,
 				  union nvme_result result);
 void helper_nvmf_complete_timed_out_request(struct request *rq);
 const char *helper_nvme_opcode_str(int qid, struct nvme_command *cmd);
+void helper_synchronize_rcu_tasks(void);
 u32 helper_rq_data_len(struct request *rq);
 bool helper_rq_is_write(struct request *rq);
 bool helper_rq_is_read(struct request *rq);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Static inlines and macros of blk-mq and the NVMe host core, for Rust. */
 #include <linux/blk-mq.h>
+#include <linux/rcupdate.h>
 
 #include "nvme.h"
 #include "fabrics.h"
@@ -70,6 +71,11 @@ void helper_nvmf_complete_timed_out_request(struct request *rq)
 const char *helper_nvme_opcode_str(int qid, struct nvme_command *cmd)
 {
 	return nvme_fabrics_opcode_str(qid, cmd);
+}
+
+void helper_synchronize_rcu_tasks(void)
+{
+	synchronize_rcu_tasks();
 }
 
 u32 helper_rq_data_len(struct request *rq)
