@@ -6,6 +6,7 @@
 //! `nvme_reset_ctrl_work()`, `nvme_tcp_timeout()`.
 
 use kernel::{
+    cpu::nr_cpu_ids,
     dev_info,
     dev_warn,
     prelude::*,
@@ -131,6 +132,21 @@ fn parse_address(namespace: &Namespace, options: &Options) -> Result<(SockAddr, 
     Ok((remote, source.transpose()?))
 }
 
+/// How many queues there may ever be: of each type no more than CPUs that are online, and those may
+/// be more at a reconnect than now.
+fn max_queues(options: &Options) -> usize {
+    let types = [
+        options.nr_io_queues(),
+        options.nr_write_queues(),
+        options.nr_poll_queues(),
+    ];
+    types
+        .map(|wanted| wanted.min(nr_cpu_ids()) as usize)
+        .iter()
+        .fold(1usize, |sum, count| sum.saturating_add(*count))
+        .min(MAX_QUEUES)
+}
+
 impl Controller for Host {
     type Module = NvmeMptcp;
     type Context = Context;
@@ -167,11 +183,7 @@ impl Controller for Host {
             }
         }
 
-        let count = (options.nr_io_queues() as usize)
-            .saturating_add(options.nr_write_queues() as usize)
-            .saturating_add(options.nr_poll_queues() as usize)
-            .saturating_add(1)
-            .min(MAX_QUEUES);
+        let count = max_queues(options);
         let mut queues = KVec::with_capacity(count, GFP_KERNEL)?;
         for qid in 0..count {
             queues.push(Queue::new(context, u16::try_from(qid)?)?, GFP_KERNEL)?;
