@@ -86,11 +86,16 @@ impl Connection {
         let socket = new_socket(ctrl).inspect_err(|error| {
             dev_err!(
                 ctrl.device(),
-                "queue {qid}: failed to make a socket: {error:?}\n"
+                "failed to create socket: {} (queue {qid})\n",
+                error.to_errno()
             );
         })?;
         socket.connect(ctrl.remote()).inspect_err(|error| {
-            dev_err!(ctrl.device(), "queue {qid}: failed to connect: {error:?}\n");
+            dev_err!(
+                ctrl.device(),
+                "failed to connect socket: {} (queue {qid})\n",
+                error.to_errno()
+            );
         })?;
 
         let request = ICReq {
@@ -187,7 +192,8 @@ fn exchange(
         .inspect_err(|error| {
             dev_err!(
                 ctrl.device(),
-                "queue {qid}: failed to send ICReq: {error:?}\n"
+                "queue {qid}: failed to send icreq, error {}\n",
+                error.to_errno()
             );
         })?;
 
@@ -195,7 +201,11 @@ fn exchange(
         let len = match decoder.input() {
             Input::Bytes(bytes) => {
                 socket.recv_exact(bytes).inspect_err(|error| {
-                    dev_err!(ctrl.device(), "queue {qid}: no ICResp: {error:?}\n");
+                    dev_err!(
+                        ctrl.device(),
+                        "queue {qid}: failed to receive icresp, error {}\n",
+                        error.to_errno()
+                    );
                 })?;
                 bytes.len()
             }

@@ -38,14 +38,12 @@ use crate::{
         nvme::{
             ctrl::{
                 Controller,
+                Expired,
                 State,
                 TimedOut, //
             },
             options::Options,
-            request::{
-                Info,
-                SendRequest, //
-            },
+            request::SendRequest,
             status::Failure,
             transport::Registry, //
         },
@@ -54,6 +52,7 @@ use crate::{
             SockAddr, //
         }, //
     },
+    wire::PduType,
     NvmeMptcp, //
 };
 
@@ -64,7 +63,7 @@ const DISCOVERY_PORT: &CStr = c"8009";
 /// that it knows.
 const IO_PORT: &CStr = c"4420";
 
-/// The most queues of each type is one per CPU, so this many are always enough.
+/// The most queues: their numbers have 16 bits.
 const MAX_QUEUES: usize = u16::MAX as usize;
 
 static REGISTRY: Registry<Host> = Registry::new();
@@ -122,11 +121,12 @@ fn parse_address(namespace: &Namespace, options: &Options) -> Result<(SockAddr, 
         return Err(EINVAL);
     };
     let remote = SockAddr::parse(namespace, Family::Any, addr, port).inspect_err(|_| {
-        pr_err!("malformed address passed: {addr:?}:{port:?}\n");
+        let port = port.unwrap_or(c"");
+        pr_err!("malformed address passed: {addr}:{port}\n");
     })?;
     let source = options.host_traddr().map(|addr| {
         SockAddr::parse(namespace, Family::Any, addr, None).inspect_err(|_| {
-            pr_err!("malformed src address passed: {addr:?}\n");
+            pr_err!("malformed src address passed: {addr}\n");
         })
     });
     Ok((remote, source.transpose()?))
@@ -178,7 +178,7 @@ impl Controller for Host {
         let (remote, source) = parse_address(&namespace, options)?;
         if let Some(device) = options.host_iface() {
             if !namespace.has_device(device) {
-                pr_err!("invalid interface passed: {device:?}\n");
+                pr_err!("invalid interface passed: {device}\n");
                 return Err(ENODEV);
             }
         }
@@ -208,7 +208,7 @@ impl Controller for Host {
             let host = ctrl.options().host_nqn();
             dev_info!(
                 ctrl.device(),
-                "new ctrl: NQN {subsystem:?}, addr {remote}, hostnqn: {host:?}\n"
+                "new ctrl: NQN \"{subsystem}\", addr {remote}, hostnqn: {host}\n"
             );
         }
         Ok(())
@@ -296,12 +296,16 @@ impl Controller for Host {
         queue.poll()
     }
 
-    fn timed_out(ctrl: &Ctrl, queue: &Arc<Queue>, info: &Info) -> TimedOut {
+    fn timed_out(ctrl: &Ctrl, queue: &Arc<Queue>, command: &Expired<'_>) -> TimedOut {
         dev_warn!(
             ctrl.device(),
-            "queue {}: command {:#06x} timed out\n",
-            queue.id(),
-            info.command_id
+            "I/O tag {} ({:04x}) type {} opcode {:#x} ({}) QID {} timeout\n",
+            command.tag,
+            command.command_id,
+            PduType::CapsuleCmd as u8,
+            command.opcode,
+            command.name,
+            queue.id()
         );
         if ctrl.state() == State::Live {
             // Recovery ends this request among all others.

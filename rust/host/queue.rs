@@ -7,6 +7,7 @@
 //! C counterparts: `nvme_tcp_start_queue()`, `nvme_tcp_stop_queue()`.
 
 use kernel::{
+    dev_err,
     new_mutex,
     prelude::*,
     sync::{
@@ -177,7 +178,9 @@ impl Queue {
             id => ctrl.connect_io_queue(id),
         };
         let done = connected.and_then(|()| Ok(self.set_live()?));
-        if done.is_err() {
+        if let Err(failure) = done {
+            let (id, code) = (self.id, failure.code());
+            dev_err!(ctrl.device(), "failed to connect queue: {id} ret={code}\n");
             self.stop();
         }
         done

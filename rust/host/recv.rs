@@ -332,7 +332,8 @@ impl Receiver {
                 dev_err!(device, "queue {}: {what} {command_id:#06x}\n", self.qid);
             }
             Fault::Socket(error) => {
-                dev_err!(device, "queue {}: failed to receive: {error:?}\n", self.qid);
+                let error = error.to_errno();
+                dev_err!(device, "queue {}: receive failed: {error}\n", self.qid);
             }
             Fault::Terminated => {}
         }

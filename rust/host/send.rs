@@ -267,7 +267,12 @@ impl Sender {
         let device = connection.ctrl.device();
         match fault {
             Fault::Socket(error) => {
-                dev_err!(device, "queue {}: failed to send: {error:?}\n", self.qid);
+                let error = error.to_errno();
+                dev_err!(
+                    device,
+                    "queue {}: failed to send request {error}\n",
+                    self.qid
+                );
             }
             Fault::Protocol(error) => {
                 dev_err!(device, "queue {}: {error}\n", self.qid);

@@ -87,11 +87,11 @@ fn is_up(ctrl: &Ctrl) -> bool {
 /// Checks what the controller says of itself.
 fn check_features(ctrl: &Ctrl) -> Outcome {
     if ctrl.in_capsule_offset() != 0 {
-        dev_err!(ctrl.device(), "in-capsule data offset is not supported\n");
+        dev_err!(ctrl.device(), "icdoff is not supported!\n");
         return Err(EOPNOTSUPP.into());
     }
     if !ctrl.supports_sgls() {
-        dev_err!(ctrl.device(), "the controller does not support SGLs\n");
+        dev_err!(ctrl.device(), "Mandatory sgls are not supported!\n");
         return Err(EOPNOTSUPP.into());
     }
     let (wanted, granted) = (ctrl.options().queue_size(), ctrl.queue_size());
@@ -99,14 +99,14 @@ fn check_features(ctrl: &Ctrl) -> Outcome {
         let device = ctrl.device();
         dev_warn!(
             device,
-            "queue_size {wanted} > {granted} that the controller has\n"
+            "queue_size {wanted} > ctrl sqsize {granted}, clamping down\n"
         );
     }
     if let Some(most) = ctrl.clamp_queue_size() {
         let device = ctrl.device();
         dev_warn!(
             device,
-            "queue size {granted} > {most} commands, clamping down\n"
+            "sqsize {granted} > ctrl maxcmd {most}, clamping down\n"
         );
     }
     Ok(())

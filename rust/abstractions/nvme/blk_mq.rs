@@ -19,6 +19,7 @@ use super::{
     ctrl::{
         Controller,
         Ctrl,
+        Expired,
         TimedOut, //
     },
     request::{
@@ -221,7 +222,20 @@ pub(super) unsafe fn timed_out<T: Controller>(rq: *mut kernel_bindings::request)
         let queue = OperationsVTable::<T>::queue((*rq).mq_hctx);
         (ctrl, data, queue)
     };
-    match T::timed_out(ctrl, &queue.into(), &data.info()) {
+    // SAFETY: By the contract of this function. A command does not change after the request has been
+    // started, whoever sends it meanwhile; names are static.
+    let command = unsafe {
+        let is_admin = (*(*rq).q).tag_set == ctrl.admin_tag_set.get();
+        let raw = (*bindings::blk_mq_rq_to_pdu(rq).cast::<bindings::nvme_request>()).cmd;
+        Expired {
+            tag: (*rq).tag,
+            command_id: data.info().command_id,
+            // The first byte of every kind of command.
+            opcode: *raw.cast(),
+            name: CStr::from_char_ptr(bindings::helper_nvme_opcode_str((!is_admin).into(), raw)),
+        }
+    };
+    match T::timed_out(ctrl, &queue.into(), &command) {
         TimedOut::Complete => {
             if data.abandon() {
                 // SAFETY: The request has been started; nobody uses or completes it any more.

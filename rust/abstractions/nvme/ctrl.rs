@@ -35,7 +35,6 @@ use kernel::{
 use super::{
     options::Options,
     request::{
-        Info,
         RecvRequest,
         SendRequest, //
     },
@@ -60,6 +59,18 @@ pub(crate) enum State {
     Connecting,
     /// It is being removed, or dead.
     Deleting,
+}
+
+/// The command of a request that has timed out.
+pub(crate) struct Expired<'a> {
+    /// The tag of the request.
+    pub(crate) tag: i32,
+    /// The command identifier: the tag, and a generation.
+    pub(crate) command_id: u16,
+    /// The opcode.
+    pub(crate) opcode: u8,
+    /// The name of the command.
+    pub(crate) name: &'a CStr,
 }
 
 /// What the block layer does with a request that has timed out.
@@ -145,7 +156,7 @@ pub(crate) trait Controller: Sized + Send + Sync + 'static {
     fn poll(queue: &Arc<Self::Queue>) -> u32;
 
     /// Deals with a request that has timed out.
-    fn timed_out(ctrl: &Ctrl<Self>, queue: &Arc<Self::Queue>, info: &Info) -> TimedOut;
+    fn timed_out(ctrl: &Ctrl<Self>, queue: &Arc<Self::Queue>, command: &Expired<'_>) -> TimedOut;
 }
 
 /// A controller: the core's part, tag sets and works, and the transport's part.

@@ -12,6 +12,8 @@
 use kernel::{
     bindings as kernel_bindings,
     cpu::nr_cpu_ids,
+    dev_err,
+    prelude::*,
     sync::atomic::{
         ordering::Relaxed,
         Atomic, //
@@ -133,7 +135,8 @@ impl<T: Controller> Ctrl<T> {
         Failure::check(unsafe { bindings::nvme_set_queue_count(self.as_raw(), &mut count) })?;
         let count = u32::try_from(count).unwrap_or(0);
         if count == 0 {
-            return Err(kernel::error::code::ENOMEM.into());
+            dev_err!(self.device(), "unable to set any I/O queues\n");
+            return Err(ENOMEM.into());
         }
         // SAFETY: The controller and the options are valid. Whoever sets a controller up does so
         // alone, and blk-mq reads the numbers only when it asks it to. C only writes those of

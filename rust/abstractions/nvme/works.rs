@@ -8,6 +8,7 @@
 use kernel::{
     bindings as kernel_bindings,
     container_of,
+    dev_warn,
     prelude::*,
     sync::atomic::{
         ordering::Relaxed,
@@ -73,6 +74,7 @@ impl<T: Controller> Ctrl<T> {
         if !self.change_state(State::Resetting) {
             return false;
         }
+        dev_warn!(self.device(), "starting error recovery\n");
         // SAFETY: The work is initialised; whoever frees the controller waits for it.
         unsafe {
             bindings::queue_work_on(
