@@ -134,9 +134,10 @@ log_mark()
 	echo "selftest: ${1:-}" >/dev/kmsg
 }
 
+# It reads all of the log: with pipefail, dmesg must not be left early.
 log_since_mark()
 {
-	dmesg | tac | sed '/selftest: /Q' | tac
+	dmesg | awk '/selftest: / { n = 0; next } { line[n++] = $0 } END { for (i = 0; i < n; i++) print line[i] }'
 }
 
 # report STATUS REMARK: of the subtest $NAME, whose output is in $TMP/out
