@@ -35,13 +35,18 @@ bad_host()
 	read_some "$(disk "$GOOD")"
 }
 
-# bad_target CASE: the host gives up within the time of connect, and leaves
-# nothing behind.
+# bad_target CASE: the host gives up at once, not when a command has run out of
+# time, and leaves nothing behind.
 bad_target()
 {
+	local start
+
 	nsenter --net="/run/netns/$TARGET_NS" "$SELFTESTS/lib/peer.py" target "$1" "$ADDR" 4499 >"$TMP/peer" 2>&1 &
 	wait_for 10 "the peer listens" grep -q listening "$TMP/peer"
-	expect_failure "connecting to a bad target" fabrics "traddr=$ADDR,trsvcid=4499,nqn=$NQN,hdr_digest"
+	start=$(now_ms)
+	expect_failure "connecting to a bad target" fabrics "traddr=$ADDR,trsvcid=4499,nqn=$NQN${2:-,hdr_digest}"
+	[ "$HOST_TR" != mptcp ] ||
+		expect_between "ms until the host gave up" 0 $((8000 * SLOW)) $(($(now_ms) - start))
 	expect "controllers" "$GOOD" "$(controllers | xargs)"
 	read_some "$(disk "$GOOD")"
 }
@@ -59,5 +64,8 @@ done
 for case in closes garbage wrong-pfv wrong-type wrong-plen digest-not-asked tiny-maxdata termreq \
 	response-to-nothing data-for-nobody r2t-for-nobody; do
 	t "target: $case" bad_target "$case"
+done
+for case in closes garbage termreq; do
+	t "target: $case at Connect" bad_target "$case at Connect" ",queue_size=32"
 done
 finish

@@ -49,6 +49,7 @@ port_returns()
 	wait_for 20 "fio does I/O" busy "$disk"
 	port_remove 1
 	await_state "$ctrl" connecting
+	log_since_mark | matches "nvme $ctrl: starting error recovery" || fail "the log does not say that recovery starts"
 	port 1 "$ADDR" "$PORT"
 	publish 1 "$NQN"
 	await_state "$ctrl" live 30
@@ -119,7 +120,8 @@ silent_links()
 	read_some "$disk" &
 	pid=$!
 	await_state "$ctrl" connecting
-	log_since_mark | matches 'timed out' || fail "the kernel's log says nothing of it"
+	log_since_mark | matches -E 'I/O tag [0-9]+ \([0-9a-f]{4}\) type 4 opcode 0x2 \(.*\) QID [1-9][0-9]* timeout' ||
+		fail "the log does not say which command it was: $(log_since_mark)"
 	! gone "$pid" || fail "the request did not wait"
 	undo
 	await_state "$ctrl" live 30
@@ -129,6 +131,48 @@ silent_links()
 undo()
 {
 	in_target iptables -F OUTPUT
+}
+
+# through_proxy [OPTION,...]: with a queue for writing and one for reading
+through_proxy()
+{
+	fabrics "traddr=$ADDR,trsvcid=4497,nqn=$NQN,nr_io_queues=1,nr_write_queues=1,reconnect_delay=1"
+}
+
+# both_queues CONTROLLER: a write and a read are done, and do not wait long
+both_queues()
+{
+	local disk
+
+	disk=$(disk "$1")
+	limit 10 dd if=/dev/zero of="$disk" bs=4k count=1 oflag=direct status=none || fail "cannot write"
+	limit 10 dd if="$disk" of=/dev/null bs=4k count=1 iflag=direct status=none || fail "cannot read"
+}
+
+# The first I/O queue breaks while the second one connects: the controller must
+# not serve with it. Either the attempt fails, or recovery begins at once.
+queue_lost_at_set_up()
+{
+	local ctrl
+
+	nsenter --net="/run/netns/$TARGET_NS" "$SELFTESTS/lib/proxy.py" "$ADDR" 4497 "$PORT" "$TMP/lose" >"$TMP/proxy" 2>&1 &
+	wait_for 10 "the proxy listens" grep -q listening "$TMP/proxy"
+
+	touch "$TMP/lose"
+	if ctrl=$(limit 20 through_proxy); then
+		await_state "$ctrl" live
+		both_queues "$ctrl"
+		detach "$ctrl"
+	fi
+	wait_for 10 "the proxy has ended queue 1" test ! -e "$TMP/lose"
+
+	ctrl=$(limit 20 through_proxy) || fail "connect"
+	both_queues "$ctrl"
+	touch "$TMP/lose"
+	nvme reset "/dev/$ctrl" || :
+	wait_for 20 "the proxy ends queue 1" test ! -e "$TMP/lose"
+	await_state "$ctrl" live
+	both_queues "$ctrl"
 }
 
 # Disconnecting while the host tries to reconnect must not wait for it.
@@ -166,6 +210,7 @@ t "the target's module is loaded anew" target_restarts
 t "ctrl_loss_tmo" loss_timeout
 t "fast_io_fail_tmo" fast_fail
 t "a request runs out of time" silent_links
+[ "$HOST_TR" != mptcp ] || t "a queue breaks while others connect" queue_lost_at_set_up
 t "disconnect while reconnecting" disconnect_while_connecting
 t "reset stays in its network namespace" namespace_kept
 finish

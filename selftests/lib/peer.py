@@ -64,6 +64,13 @@ TARGET = {
     "r2t-for-nobody": ic(ICRESP, last=131072) + ch(9, 24) + struct.pack("<HHII", 999, 1, 0, 4096) + bytes(4),
 }
 
+# What a bad target that has answered ICReq well answers to the Connect command
+CONNECT = {
+    "closes at Connect": b"",
+    "garbage at Connect": HOST["garbage"][1],
+    "termreq at Connect": TARGET["termreq"],
+}
+
 
 def receive(sock, length):
     data = b""
@@ -103,8 +110,12 @@ def play_target(case, address, port):
             sock = server.accept()[0]
             try:
                 receive(sock, 128)
-                sock.sendall(TARGET[case])
-                while TARGET[case] and sock.recv(4096):
+                if case in CONNECT:
+                    sock.sendall(ic(ICRESP, last=131072))
+                    receive(sock, 72)
+                answer = TARGET.get(case, CONNECT.get(case))
+                sock.sendall(answer)
+                while answer and sock.recv(4096):
                     pass
             except ConnectionError:
                 pass
