@@ -138,6 +138,98 @@ host_module_removed_connecting()
 	read_some "$(disk "$(attach)")"
 }
 
+# While another task removes the controller, which takes some round trips
+host_module_removed_deleting()
+{
+	local i pid
+
+	modprobe -a "nvme-$HOST_TR" "nvmet-$PORT_TR"
+	CTRL=$(attach)
+	disk "$CTRL" >/dev/null
+	for ((i = 1; i <= LINKS; i++)); do
+		shape "$i" delay 300ms
+	done
+	echo 1 >"$SYS/$CTRL/delete_controller" &
+	pid=$!
+	wait_for 20 "controller $CTRL is being removed" grep -q deleting "$SYS/$CTRL/state"
+	remove_host_module "while a controller is being deleted"
+	expect "controllers left" "" "$(controllers)"
+	wait "$pid" || fail "the controller was not deleted"
+	undo
+	modprobe "nvme-$HOST_TR"
+	read_some "$(disk "$(attach)")"
+}
+
+# Whoever has made a controller has a reference to it until he closes the file:
+# until then the module must stay, whether rmmod waits or is refused.
+host_module_removed_with_file_open()
+{
+	local holder pid
+
+	modprobe -a "nvme-$HOST_TR" "nvmet-$PORT_TR"
+	mkfifo "$TMP/hold"
+	# shellcheck disable=SC2016 # for the inner shell
+	in_host bash -c 'exec 3<>/dev/nvme-fabrics && echo "$1" >&3 && touch "$2.made" && read -r <"$2"' - \
+		"transport=$HOST_TR,hostnqn=$HOSTNQN,hostid=$HOSTID,traddr=$ADDR,trsvcid=$PORT,nqn=$NQN" "$TMP/hold" &
+	holder=$!
+	wait_for 20 "a controller is made" test -e "$TMP/hold.made"
+	disk "$(controllers)" >/dev/null
+	limit 40 detach "$(controllers)"
+	[ ! -e /proc/lockdep_chains ] || wait_for 30 "no socket holds nvme_$HOST_TR" unused "nvme_$HOST_TR"
+	rmmod "nvme_$HOST_TR" &
+	pid=$!
+	wait_for 20 "rmmod waits or has ended" waits_or_gone "$pid"
+	[ -d "/sys/module/nvme_$HOST_TR/holders" ] || fail "nvme_$HOST_TR is gone, and its controller's file is open"
+	echo >"$TMP/hold"
+	wait "$holder" || fail "the file's holder failed"
+	wait "$pid" || rmmod "nvme_$HOST_TR" || fail "rmmod after the file was closed"
+	modprobe "nvme-$HOST_TR"
+	read_some "$(disk "$(attach)")"
+}
+
+# waits_or_gone PID: of rmmod
+waits_or_gone()
+{
+	gone "$1" || [ "$(cat "/sys/module/nvme_$HOST_TR/initstate")" = going ]
+}
+
+# Each allocation that a connect makes fails once (some of them, unless there is
+# time): nothing must be left that keeps the module, or keeps it from being
+# loaded again. Another controller stays, and with it the subsystem: if the core
+# cannot link the first controller to its subsystem, it waits for itself.
+connect_without_memory()
+{
+	local out step=$((5 * SLOW))
+	local wanted=transport=$HOST_TR,hostnqn=$HOSTNQN,hostid=$HOSTID,traddr=$ADDR,trsvcid=$PORT,nqn=$NQN
+
+	[ -z "${LONG:-}" ] || step=1
+	modprobe -a "nvme-$HOST_TR" "nvmet-$PORT_TR"
+	CTRL=$(attach)
+	echo N >/sys/kernel/debug/failslab/ignore-gfp-wait
+	echo 0 >/sys/kernel/debug/failslab/verbose
+	out=$(in_host "$SELFTESTS/lib/fail_nth.py" $((1 + RANDOM % step)) "$step" \
+		"$wanted,nr_io_queues=1,duplicate_connect" 2>&1) ||
+		fail "$out"
+	note "$out"
+	detach "$CTRL"
+	expect "controllers left" "" "$(controllers)"
+	wait_for 20 "no connection is left" connections 0
+	remove_host_module "after connects that failed"
+	modprobe "nvme-$HOST_TR" || fail "the module cannot be loaded again"
+	read_some "$(disk "$(attach)")"
+}
+
+# The links are as fast as they were.
+undo()
+{
+	local i
+
+	for ((i = 1; i <= LINKS; i++)); do
+		in_host tc qdisc delete dev "h$i" root
+		in_target tc qdisc delete dev "t$i" root
+	done >/dev/null 2>&1 || :
+}
+
 # Directly after a disconnect the target still tears down its queues.
 module_removed_after_disconnect()
 {
@@ -230,6 +322,9 @@ t "subsystem withdrawn under load" subsystem_withdrawn
 t "target module removed under load" target_module_removed
 t "host module removed under load" host_module_removed
 t "host module removed while reconnecting" host_module_removed_connecting
+t "host module removed while its controller is deleted" host_module_removed_deleting
+t "host module removed while its controller's file is open" host_module_removed_with_file_open
+[ "$HOST_TR" != mptcp ] || t "memory runs out at a connect" connect_without_memory
 t "modules removed directly after disconnect" module_removed_after_disconnect
 t "disconnect with commands in a slow device" slow_disconnect
 t "target module removed with commands in a slow device" slow_module_removed
