@@ -56,6 +56,68 @@ many_queues()
 	fio_verify "$(disk "$ctrl")" --bs=4k --iodepth=512 --size=16m --io_size=4m
 }
 
+# mem_available: in MiB
+mem_available()
+{
+	awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo
+}
+
+# What nobody can use is not allocated.
+too_many_queues()
+{
+	local ctrl before
+
+	before=$(mem_available)
+	ctrl=$(attach_raw nr_io_queues=1,nr_write_queues=65535,nr_poll_queues=65535)
+	expect_between "MiB that the controller takes" -1000 200 $((before - $(mem_available)))
+	usable "$ctrl"
+	expect "queues" $((2 + 2 * $(nproc))) "$(attr "$ctrl" queue_count)"
+}
+
+# At a reconnect the target may grant fewer queues, and none of some kinds.
+fewer_queues()
+{
+	local ctrl max=$NVMET/subsystems/$NQN/attr_qid_max before
+
+	before=$(cat "$max")
+	ctrl=$(attach_raw nr_io_queues=1,nr_write_queues=1,nr_poll_queues=1,reconnect_delay=1)
+	usable "$ctrl"
+	expect "queues" 4 "$(attr "$ctrl" queue_count)"
+	echo 1 >"$max"
+	wait_for 20 "the controller has one I/O queue" has_queues "$ctrl" 2
+	await_state "$ctrl" live
+	fio_verify "$(disk "$ctrl")" --bs=4k --iodepth=8 --size=16m --io_size=1m
+	echo "$before" >"$max"
+	wait_for 20 "the controller has three I/O queues" has_queues "$ctrl" 4
+	await_state "$ctrl" live
+	usable "$ctrl"
+}
+
+# has_queues CONTROLLER COUNT
+has_queues()
+{
+	[ "$(attr "$1" queue_count)" = "$2" ]
+}
+
+# Log parsers know how nvme-tcp says it.
+messages()
+{
+	local ctrl
+
+	ctrl=$(attach)
+	log_since_mark | matches -F "nvme $ctrl: new ctrl: NQN \"$NQN\", addr $ADDR:$PORT, hostnqn: $HOSTNQN" ||
+		fail "the new controller is announced otherwise: $(log_since_mark)"
+	log_mark
+	expect_failure "connecting to a port that nobody listens on" \
+		fabrics "traddr=$ADDR,trsvcid=4499,nqn=$NQN" >/dev/null
+	log_since_mark | matches -F "failed to connect socket: -111" ||
+		fail "the failure is announced otherwise: $(log_since_mark)"
+	log_mark
+	expect_failure "connecting to no subsystem" fabrics "traddr=$ADDR,trsvcid=$PORT,nqn=$NQN.none" >/dev/null
+	log_since_mark | matches -E "failed to connect queue: 0 ret=[1-9]" ||
+		fail "the failure of Connect is announced otherwise: $(log_since_mark)"
+}
+
 queue_kinds()
 {
 	local ctrl
@@ -268,6 +330,9 @@ t "defaults" defaults
 t "nr_io_queues" nr_io_queues
 t "64 queues of 1024 entries" many_queues
 t "nr_write_queues and nr_poll_queues" queue_kinds
+[ "$HOST_TR" != mptcp ] || t "65535 queues of a kind" too_many_queues
+[ "$HOST_TR" != mptcp ] || t "fewer queues at a reconnect" fewer_queues
+t "messages" messages
 t "queue_size" queue_size
 t "no digest" digest "" "no digest" '\x07\x04\x18\x18'
 t "hdr_digest" digest hdr_digest "header digest" '\x07\x05\x18\x1c'
