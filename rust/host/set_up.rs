@@ -171,7 +171,7 @@ fn set_up_io_queues(ctrl: &Ctrl, new: bool) -> Outcome {
 }
 
 /// Starts the queues that have tags, gives tags to as many queues as there are now, and starts the
-/// rest of them. A queue that serves no CPU is left out: nothing can come to it.
+/// rest of them.
 fn start_io_queues(ctrl: &Ctrl, new: bool, end: u32) -> Outcome {
     let tagged = ctrl.tagged_io_queues().saturating_add(1).min(end);
     // New tags have just been dealt out to the CPUs that are online.

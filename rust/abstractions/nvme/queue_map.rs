@@ -4,8 +4,8 @@
 //!
 //! The Connect command of a queue can only be sent from a CPU that the queue serves, that is
 //! online, and that is not isolated (`blk_mq_alloc_request_hctx()`). The block layer deals queues
-//! out to all CPUs that are possible, so it may leave one to CPUs that are not there; here each
-//! queue gets one that is, as far as there are enough.
+//! out to all CPUs that are possible, so it may leave one to CPUs that are not there; here there are
+//! no more queues of a type than CPUs that they can be connected from, and each gets one of those.
 //!
 //! C counterparts: `nvmf_map_queues()`, `blk_mq_map_queues()`.
 
@@ -83,7 +83,7 @@ impl<'a> Map<'a> {
 
     /// Deals the queues out anew, if one of them cannot be connected. The first ones go to the CPUs
     /// that they can be connected from, in turn; if that is not enough for all of them, the others
-    /// serve no CPU at all.
+    /// go to other CPUs: the block layer does not cope with a queue that loses its last one.
     ///
     /// A CPU may come or go meanwhile. So it is for the caller to look whether a queue is served.
     fn deal_out(&self) {
@@ -91,19 +91,20 @@ impl<'a> Map<'a> {
         if (self.first..end).all(|index| self.is_served(index)) {
             return;
         }
-        let able = OnlineCpu::all().filter(|cpu| can_connect(*cpu)).count();
-        let used = u32::try_from(able).unwrap_or(u32::MAX).clamp(1, self.count);
-        let mut turn = 0u32;
+        let used = able_cpus().min(self.count);
+        let (mut turn, mut other) = (0u32, used);
         for (cpu, queue) in (0..).zip(self.queues) {
             let nr = if OnlineCpu::new(cpu).is_some_and(can_connect) {
                 turn = turn.wrapping_add(1);
-                turn.wrapping_sub(1)
+                turn.wrapping_sub(1).checked_rem(used)
+            } else if cpu::is_possible(cpu) {
+                other = other.wrapping_add(1);
+                other.wrapping_sub(1).checked_rem(self.count)
             } else {
-                cpu
+                None
             };
-            let index = nr.checked_rem(used).unwrap_or(0);
             // What is there is the index of a queue at any time: others read it meanwhile.
-            queue.store(self.first.saturating_add(index), Relaxed);
+            queue.store(self.first.saturating_add(nr.unwrap_or(0)), Relaxed);
         }
     }
 
@@ -118,6 +119,12 @@ impl<'a> Map<'a> {
 /// Whether a Connect command can be sent from this CPU.
 fn can_connect(cpu: OnlineCpu) -> bool {
     !cpu.is_isolated()
+}
+
+/// How many queues of one type can be connected, each from a CPU of its own; at least 1.
+fn able_cpus() -> u32 {
+    let able = OnlineCpu::all().filter(|cpu| can_connect(*cpu)).count();
+    u32::try_from(able).unwrap_or(u32::MAX).max(1)
 }
 
 impl<T: Controller> Ctrl<T> {
@@ -141,10 +148,18 @@ impl<T: Controller> Ctrl<T> {
         // SAFETY: The controller and the options are valid. Whoever sets a controller up does so
         // alone, and blk-mq reads the numbers only when it asks it to. C only writes those of
         // types that there are.
-        unsafe {
-            (*self.as_raw()).queue_count = count.saturating_add(1);
+        let types = unsafe {
             *self.io_queues.get() = [0; 3];
             bindings::nvmf_set_io_queues(options, count, self.io_queues.get().cast());
+            *self.io_queues.get()
+        };
+        // More could not be connected: CPUs have gone since the options were given, or are isolated.
+        let types = types.map(|count| count.min(able_cpus()));
+        let count = types.into_iter().fold(0, u32::saturating_add);
+        // SAFETY: As above.
+        unsafe {
+            *self.io_queues.get() = types;
+            (*self.as_raw()).queue_count = count.saturating_add(1);
         }
         Ok(count)
     }
