@@ -299,9 +299,11 @@ pub(super) unsafe fn cancel_all<T: Controller>(tags: *mut kernel_bindings::blk_m
         // SAFETY: By the contract of this function.
         let data = unsafe { RequestData::<T>::from_request(rq) };
         // SAFETY: The request stays while this runs.
-        if unsafe { data.as_ref() }.abandon() {
-            // SAFETY: The request has been started; nobody uses or completes it any more.
-            unsafe { bindings::nvme_cancel_request(rq, core::ptr::null_mut()) };
+        let data = unsafe { data.as_ref() };
+        if data.abandon() {
+            // SAFETY: The request has been started; nobody uses or completes it any more. C says
+            // in a message whose request it is, so it wants the controller.
+            unsafe { bindings::nvme_cancel_request(rq, data.ctrl().cast()) };
         }
         true
     }
