@@ -59,11 +59,16 @@ pub(super) const CLAIMED: u32 = 1 << 2;
 pub(super) const ACTIVE: u32 = 1 << 3;
 /// The receiving side has a grant for the sending side.
 pub(super) const GRANTED: u32 = 1 << 4;
+/// Nobody waits for an answer any more: whoever completes the request must see that it happens.
+pub(super) const ABANDONED: u32 = 1 << 5;
+/// The request was answered, and fault injection has kept it from being completed
+/// (`fail_io_timeout`). It stays with the block layer, which abandons it when its time is up.
+const LOST: u32 = 1 << 6;
 
 /// How a command ended.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Outcome {
-    /// The status field of the completion queue entry, with the phase bit.
+    /// The status field of the completion queue entry, with the phase bit, in CPU byte order.
     pub(super) status: u16,
     /// The command specific result, as on the wire.
     pub(super) result: u64,
@@ -75,6 +80,11 @@ impl Outcome {
         status: (bindings::NVME_SC_HOST_ABORTED_CMD as u16) << 1,
         result: 0,
     };
+}
+
+/// Whether the block layer waits for a request that nobody holds, and whose outcome nobody knows.
+fn is_unheld(state: u32) -> bool {
+    state != 0 && state & (CLAIMED | SENDING | RECEIVING) == 0
 }
 
 #[repr(C, align(8))]
@@ -177,37 +187,41 @@ impl<T: Controller> RequestData<T> {
         }
     }
 
-    /// Adds and removes bits of the state if it is as `allowed` says. Returns the state before.
+    /// Makes the state what `next` says, unless that is `None`. Returns the state before.
     ///
     /// Fully ordered: what was written before is seen by whoever sees the new state.
-    pub(super) fn update(
-        &self,
-        set: u32,
-        clear: u32,
-        allowed: impl Fn(u32) -> bool,
-    ) -> Option<u32> {
+    fn change(&self, mut next: impl FnMut(u32) -> Option<u32>) -> Option<u32> {
         let mut old = self.state.load(Relaxed);
         loop {
-            if !allowed(old) {
-                return None;
-            }
-            match self.state.cmpxchg(old, (old & !clear) | set, Full) {
+            match self.state.cmpxchg(old, next(old)?, Full) {
                 Ok(_) => return Some(old),
                 Err(current) => old = current,
             }
         }
     }
 
+    /// Adds and removes bits of the state if it is as `allowed` says. Returns the state before.
+    ///
+    /// Fully ordered, as [`RequestData::change`].
+    pub(super) fn update(
+        &self,
+        set: u32,
+        clear: u32,
+        allowed: impl Fn(u32) -> bool,
+    ) -> Option<u32> {
+        self.change(|state| allowed(state).then_some((state & !clear) | set))
+    }
+
     /// Ends the request without an answer: it is for the caller to complete if this returns `true`.
-    /// Otherwise it is over already, or its outcome is now [`Outcome::ABORTED`] and the holders of
-    /// its handles complete it.
+    /// Otherwise it is over already, or the holders of its handles complete it, if nobody has set
+    /// another outcome with [`Outcome::ABORTED`].
     pub(super) fn abandon(&self) -> bool {
-        let before = self.update(CLAIMED, 0, |state| state != 0 && state & CLAIMED == 0);
-        let unheld = before.is_some_and(|state| state & (SENDING | RECEIVING) == 0);
-        if unheld {
-            self.state.store(0, Relaxed);
-        }
-        unheld
+        let before = self.change(|state| match state {
+            0 => None,
+            _ if is_unheld(state) => Some(0),
+            _ => Some(state | CLAIMED | ABANDONED),
+        });
+        before.is_some_and(is_unheld)
     }
 
     /// Sets the outcome, if nobody has. The caller holds a handle.
@@ -245,26 +259,43 @@ impl<T: Controller> RequestData<T> {
     ) -> bool {
         // SAFETY: `this` is valid, because a request with a handle is not completed.
         let data = unsafe { this.as_ref() };
-        let Some(before) = data.update(0, holder, allowed) else {
-            return false;
-        };
-        if before & CLAIMED == 0 || before & (SENDING | RECEIVING) != holder {
-            return true;
-        }
-        // This was the last handle, and `CLAIMED` keeps others from making new ones.
-        data.state.store(0, Relaxed);
-        // SAFETY: Written before the release of the handle of whoever wrote it.
-        let outcome = unsafe { *data.outcome.get() };
         let rq = Self::request(this);
+        let is_last =
+            |state| state & CLAIMED != 0 && state & (SENDING | RECEIVING) == holder;
+        // Asked once at most, and before the state changes: afterwards the request may be
+        // somebody else's.
+        let mut lost = None;
+
+        let before = data.change(|state| {
+            if !allowed(state) {
+                return None;
+            }
+            if !is_last(state) {
+                return Some(state & !holder);
+            }
+            // SAFETY: The handle that is being given up keeps the request valid.
+            let fake = || unsafe { bindings::helper_blk_should_fake_timeout(rq) };
+            let lost = state & ABANDONED == 0 && *lost.get_or_insert_with(fake);
+            Some(if lost { LOST } else { 0 })
+        });
+        match before {
+            None => return false,
+            Some(before) if !is_last(before) => return true,
+            Some(before) if before & ABANDONED == 0 && lost == Some(true) => return true,
+            Some(_) => {}
+        }
+
+        // SAFETY: Written before the release of the handle of whoever wrote it. Nobody finds the
+        // request any more, as its state is 0, and it is not used again before it is completed.
+        let outcome = unsafe { *data.outcome.get() };
         let result = bindings::nvme_completion_nvme_result {
             bindgen_union_field: outcome.result,
             ..Default::default()
         };
         // SAFETY: The request was started and has not been completed; nobody uses it any more.
-        unsafe {
-            if !bindings::helper_nvme_try_complete_req(rq, outcome.status, result) {
-                bindings::nvme_complete_rq(rq);
-            }
+        if !unsafe { bindings::helper_nvme_complete_req(rq, outcome.status, result) } {
+            // SAFETY: As above; C leaves the rest to us.
+            unsafe { bindings::nvme_complete_rq(rq) };
         }
         true
     }

@@ -56,8 +56,9 @@ impl<T: Controller> RecvRequest<'_, T> {
         tags: *mut kernel_bindings::blk_mq_tags,
         command_id: u16,
     ) -> Option<Self> {
+        // To C an identifier is two bytes as they stand in the PDU, a number on any machine.
         // SAFETY: By the contract of this function.
-        let rq = unsafe { bindings::helper_nvme_find_rq(tags, command_id) };
+        let rq = unsafe { bindings::helper_nvme_find_rq(tags, command_id.to_le()) };
         if rq.is_null() {
             return None;
         }
@@ -119,7 +120,7 @@ impl<T: Controller> RecvRequest<'_, T> {
     /// order, `result` its first eight bytes as on the wire.
     pub(crate) fn complete(self, status: u16, result: [u8; 8]) {
         self.data().claim(Outcome {
-            status: status.to_le(),
+            status,
             result: u64::from_ne_bytes(result),
         });
     }

@@ -87,7 +87,7 @@ impl<T: Controller> SendRequest<T> {
         // SAFETY: By the contract of this function.
         let info = unsafe {
             Info {
-                command_id: bindings::helper_nvme_cid(rq),
+                command_id: u16::from_le(bindings::helper_nvme_cid(rq)),
                 data_len: bindings::helper_rq_data_len(rq),
                 is_write: bindings::helper_rq_is_write(rq),
                 is_read: bindings::helper_rq_is_read(rq),

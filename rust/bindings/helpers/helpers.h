@@ -66,8 +66,9 @@ bool helper_nvme_check_ready(struct nvme_ctrl *ctrl, struct request *rq, bool li
 void helper_nvme_start_request(struct request *rq);
 struct request *helper_nvme_find_rq(struct blk_mq_tags *tags, u16 command_id);
 u16 helper_nvme_cid(struct request *rq);
-bool helper_nvme_try_complete_req(struct request *rq, __le16 status,
-				  union nvme_result result);
+bool helper_blk_should_fake_timeout(struct request *rq);
+bool helper_nvme_complete_req(struct request *rq, u16 status,
+			      union nvme_result result);
 void helper_nvmf_complete_timed_out_request(struct request *rq);
 const char *helper_nvme_opcode_str(int qid, struct nvme_command *cmd);
 void helper_synchronize_rcu_tasks(void);

@@ -57,10 +57,27 @@ u16 helper_nvme_cid(struct request *rq)
 	return nvme_cid(rq);
 }
 
-bool helper_nvme_try_complete_req(struct request *rq, __le16 status,
-				  union nvme_result result)
+bool helper_blk_should_fake_timeout(struct request *rq)
 {
-	return nvme_try_complete_req(rq, status, result);
+	return blk_should_fake_timeout(rq->q);
+}
+
+/*
+ * nvme_try_complete_req() returns true for a request that is being completed
+ * elsewhere and for one that fail_io_timeout has kept from it, which must stay
+ * abandonable. So that is asked before, and this is what else there is to do.
+ */
+bool helper_nvme_complete_req(struct request *rq, u16 status,
+			      union nvme_result result)
+{
+	struct nvme_request *req = nvme_req(rq);
+
+	if (!(req->ctrl->quirks & NVME_QUIRK_SKIP_CID_GEN))
+		req->genctr++;
+	req->status = status >> 1;
+	req->result = result;
+	nvme_should_fail(rq);
+	return blk_mq_complete_request_remote(rq);
 }
 
 void helper_nvmf_complete_timed_out_request(struct request *rq)
