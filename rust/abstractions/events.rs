@@ -72,7 +72,7 @@ impl<T: Events> Hooked<T> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`. May sleep.
+    /// `EBUSY` if the events of `socket` have an owner already, `ENOMEM`. May sleep.
     pub fn new(socket: Arc<Socket>, owner: Arc<T>) -> Result<Self> {
         let sk = socket.sk();
         let none = Originals {
@@ -89,10 +89,21 @@ impl<T: Events> Hooked<T> {
             GFP_KERNEL,
         )?);
 
+        // SAFETY: The socket is alive.
+        unsafe { bindings::helper_write_lock_callbacks(sk) };
+        // A second hook would take the first one's callbacks for the originals, and call them with
+        // a hook of another type.
+        // SAFETY: The socket is alive, and this is only written under the lock that is held.
+        if !unsafe { (*sk).sk_user_data }.is_null() {
+            // SAFETY: Taken above.
+            unsafe { bindings::helper_write_unlock_callbacks(sk) };
+            // SAFETY: From `KBox::into_raw` above; nobody else has seen it.
+            drop(unsafe { KBox::from_raw(hook) });
+            return Err(EBUSY);
+        }
         // SAFETY: The socket is alive. The lock keeps callbacks from seeing half of the change;
         // they read `hook` only under it, and from here on it is complete.
         unsafe {
-            bindings::helper_write_lock_callbacks(sk);
             (*hook).originals = Originals {
                 data_ready: (*sk).sk_data_ready,
                 write_space: (*sk).sk_write_space,
