@@ -136,11 +136,25 @@ impl<T: Controller> OperationsVTable<T> {
     /// # Safety
     ///
     /// Called by blk-mq on behalf of somebody who waits for a request by polling.
+    ///
+    /// `hctx` is what the request says, read when it may have ended already (`blk_rq_poll()`): null,
+    /// or, if the request is somebody else's by now, one of any of the queues of this tag set.
     unsafe extern "C" fn poll(
         hctx: *mut kernel_bindings::blk_mq_hw_ctx,
         _iob: *mut kernel_bindings::io_comp_batch,
     ) -> i32 {
-        // SAFETY: By the contract of this function.
+        // SAFETY: By the contract of this function it is valid if it is not null. The type does not
+        // change, and the queue is there from `init_hctx` to `exit_hctx`.
+        let is_polled = !hctx.is_null()
+            && unsafe {
+                u32::from((*hctx).type_) == bindings::hctx_type_HCTX_TYPE_POLL
+                    && !(*hctx).driver_data.is_null()
+            };
+        if !is_polled {
+            // An error ends the loop: whoever waits looks at the request again.
+            return EAGAIN.to_errno();
+        }
+        // SAFETY: By the contract of this function, and it is not null.
         let completed = T::poll(&unsafe { Self::queue(hctx) }.into());
         i32::try_from(completed).unwrap_or(i32::MAX)
     }
@@ -169,8 +183,10 @@ impl<T: Controller> OperationsVTable<T> {
     ///
     /// Called by blk-mq once for an `hctx` that is not used any more.
     unsafe extern "C" fn exit_hctx(hctx: *mut kernel_bindings::blk_mq_hw_ctx, _index: u32) {
+        // SAFETY: The field is the driver's, and nobody changes it meanwhile.
+        let queue = unsafe { core::mem::replace(&mut (*hctx).driver_data, core::ptr::null_mut()) };
         // SAFETY: `init_hctx` made the pointer; it is not used again.
-        drop(unsafe { Arc::from_raw((*hctx).driver_data.cast::<T::Queue>()) });
+        drop(unsafe { Arc::from_raw(queue.cast::<T::Queue>()) });
     }
 
     /// # Safety
