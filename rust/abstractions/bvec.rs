@@ -151,6 +151,19 @@ impl Cursor<'_> {
         (iter, len)
     }
 
+    /// Fills all bytes from here on with zeroes, and moves past them.
+    pub(super) fn zero(&mut self) {
+        loop {
+            let (mut iter, len) = self.dest_iter(usize::MAX);
+            if len == 0 {
+                break;
+            }
+            // SAFETY: `iter` covers `len` bytes.
+            unsafe { bindings::iov_iter_zero(len, &mut iter) };
+            self.advance(len);
+        }
+    }
+
     /// Continues a CRC32C over the next `len` bytes, and moves past them.
     pub fn crc32c(&mut self, mut crc: u32, mut len: usize) -> u32 {
         while let Some(part) = self.first(len) {

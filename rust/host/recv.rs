@@ -192,8 +192,7 @@ impl Receiver {
             return Err(Fault::Unexpected("data without a header, of", 0));
         };
         let mut request = self.find(ctrl, incoming.command_id)?;
-        let (data, _) = request.parts_mut();
-        let taken = reader.copy_to_cursor(data, left as usize, incoming.crc.as_mut())?;
+        let taken = request.receive(reader, left as usize, incoming.crc.as_mut())?;
         if taken == 0 {
             return Err(Fault::Unexpected(
                 "more data than the request has room for, of",

@@ -32,7 +32,7 @@ use super::{
     request_send::SendRequest, //
 };
 use crate::{
-    abstractions::bvec::Cursor,
+    abstractions::skb::SkbReader,
     bindings, //
 };
 
@@ -86,12 +86,25 @@ impl<T: Controller> RecvRequest<'_, T> {
         self.data().info()
     }
 
-    /// The memory that has not been received into, from the first byte on, and the transport's own
-    /// state.
-    pub(crate) fn parts_mut(&mut self) -> (&mut Cursor<'static>, &mut T::Recv) {
-        let data = self.data();
-        // SAFETY: By the type invariant nobody else uses either; they are different fields.
-        unsafe { (&mut *data.unreceived.get(), &mut *data.recv.get()) }
+    /// Copies bytes of `packet` to where the data of the request belong, behind those that have
+    /// come; as many as there are, fit, and `limit` allows. Returns how many.
+    ///
+    /// A request that sends data has room for none. With `crc`, continues a CRC32C over them.
+    ///
+    /// # Errors
+    ///
+    /// As [`SkbReader::copy_to_cursor`].
+    pub(crate) fn receive(
+        &mut self,
+        packet: &mut SkbReader<'_>,
+        limit: usize,
+        crc: Option<&mut u32>,
+    ) -> Result<usize> {
+        // The position stays in here: swapped with that of another request, or copied, it would
+        // outlive the memory that it leads through.
+        // SAFETY: By the type invariant nobody else uses it.
+        let unreceived = unsafe { &mut *self.data().unreceived.get() };
+        packet.copy_to_cursor(unreceived, limit, crc)
     }
 
     /// Gives the sending side leave to send more, and returns a handle for it if there is none; the
@@ -118,7 +131,14 @@ impl<T: Controller> RecvRequest<'_, T> {
     ///
     /// `status` is the status field of the completion queue entry as on the wire but in CPU byte
     /// order, `result` its first eight bytes as on the wire.
+    ///
+    /// A command may succeed with fewer data than there is room for; the rest is filled with
+    /// zeroes, so that nobody takes for them what was in the memory before.
     pub(crate) fn complete(self, status: u16, result: [u8; 8]) {
+        if status >> 1 == 0 {
+            // SAFETY: By the type invariant nobody else uses it.
+            unsafe { &mut *self.data().unreceived.get() }.zero();
+        }
         self.data().claim(Outcome {
             status,
             result: u64::from_ne_bytes(result),
