@@ -121,6 +121,11 @@ impl Cursor<'_> {
     /// An iterator for C to write up to `limit` bytes through, and how many it covers: those that
     /// lie in the current array. 0 at the end.
     pub(super) fn dest_iter(&self, limit: usize) -> (kernel_bindings::iov_iter, usize) {
+        self.iter(bindings::ITER_DEST, limit)
+    }
+
+    /// As [`Cursor::dest_iter`], in the direction that C knows as `direction`.
+    fn iter(&self, direction: u32, limit: usize) -> (kernel_bindings::iov_iter, usize) {
         let len = self.left.min(limit);
         let mut iter: kernel_bindings::iov_iter = Default::default();
         if len == 0 {
@@ -140,7 +145,7 @@ impl Cursor<'_> {
         unsafe {
             bindings::iov_iter_bvec(
                 &mut iter,
-                bindings::ITER_DEST,
+                direction,
                 self.vec,
                 vecs,
                 self.skip + len,
@@ -151,10 +156,29 @@ impl Cursor<'_> {
         (iter, len)
     }
 
+    /// Copies the next bytes to `out`, as many as there are and fit, and moves past them. Returns
+    /// how many.
+    ///
+    /// Whoever owns the data may write to it meanwhile; then either is copied, for each byte.
+    pub(super) fn copy_to(&mut self, out: &mut [u8]) -> usize {
+        let mut copied = 0;
+        while let Some(rest) = out.get_mut(copied..) {
+            let (mut iter, len) = self.iter(bindings::ITER_SOURCE, rest.len());
+            if len == 0 {
+                break;
+            }
+            // SAFETY: `iter` covers `len` bytes, and `rest` has room for them.
+            unsafe { bindings::_copy_from_iter(rest.as_mut_ptr().cast(), len, &mut iter) };
+            self.advance(len);
+            copied += len;
+        }
+        copied
+    }
+
     /// Fills all bytes from here on with zeroes, and moves past them.
     pub(super) fn zero(&mut self) {
         loop {
-            let (mut iter, len) = self.dest_iter(usize::MAX);
+            let (mut iter, len) = self.iter(bindings::ITER_DEST, usize::MAX);
             if len == 0 {
                 break;
             }

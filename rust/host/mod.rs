@@ -11,6 +11,7 @@
 //! | [`connection`] | opens a connection and exchanges ICReq and ICResp |
 //! | [`request`] | what a request carries, and what a command says of its data |
 //! | [`send`] | commands and data, as trains of PDUs |
+//! | [`bounce`] | a copy of what is sent, for digests of data |
 //! | [`recv`] | responses, data and R2Ts |
 //! | [`async_event`] | Asynchronous Event Requests |
 //! | [`cpu`] | which CPU a queue works on |
@@ -31,6 +32,7 @@
 #![deny(unsafe_code)]
 
 pub(crate) mod async_event;
+pub(crate) mod bounce;
 pub(crate) mod connection;
 pub(crate) mod controller;
 pub(crate) mod cpu;

@@ -147,6 +147,7 @@ impl Queue {
     /// What [`Connection::open`] says.
     pub(crate) fn open(&self, ctrl: &Ctrl) -> Result {
         let (connection, decoder) = Connection::open(ctrl, self.id)?;
+        self.sender.lock().reserve(&connection.layout)?;
         let in_capsule = match self.id {
             0 => request::ADMIN_IN_CAPSULE,
             _ => ctrl.in_capsule_len(),

@@ -7,6 +7,7 @@
 use kernel::prelude::*;
 
 use super::{
+    bounce::Bounce,
     Host, //
 };
 use crate::{
@@ -26,6 +27,7 @@ use crate::{
         },
         C2hTransfer,
         CapsuleCmd,
+        Crc32c as _,
         Error,
         H2CData,
         H2cTransfer,
@@ -61,7 +63,8 @@ pub(crate) struct SendState {
     header_len: usize,
     /// Data in this PDU, in bytes.
     data_len: u32,
-    digest: Option<[u8; DIGEST_LEN]>,
+    /// If a digest follows the data: the CRC32C of those that have been put into the bounce buffer.
+    crc: Option<u32>,
     /// How much of the PDU has been sent, in bytes.
     sent: usize,
     /// How much of the request's data has been put into PDUs, in bytes.
@@ -76,7 +79,7 @@ impl Default for SendState {
             header: Header::default(),
             header_len: 0,
             data_len: 0,
-            digest: None,
+            crc: None,
             sent: 0,
             data_sent: 0,
             h2c: H2cTransfer::new(),
@@ -181,21 +184,21 @@ impl SendRequest<Host> {
         Ok(true)
     }
 
-    /// Counts the data of the PDU as put into one, and computes their digest.
+    /// Counts the data of the PDU as put into one.
     fn take_data(&mut self, layout: &Layout) {
-        let data_len = self.data_len;
-        self.data_sent = self.data_sent.saturating_add(data_len);
-        self.digest = (layout.digests.data && data_len > 0).then(|| {
-            let mut data = self.unsent().clone();
-            finish(data.crc32c(CRC_SEED, data_len as usize))
-        });
+        self.data_sent = self.data_sent.saturating_add(self.data_len);
+        self.crc = (layout.digests.data && self.data_len > 0).then_some(CRC_SEED);
+    }
+
+    /// Where in the PDU its data end.
+    fn data_end(&self) -> usize {
+        self.header_len.saturating_add(self.data_len as usize)
     }
 
     /// Length of the PDU in bytes.
     fn pdu_len(&self) -> usize {
-        self.header_len
-            .saturating_add(self.data_len as usize)
-            .saturating_add(self.digest.map_or(0, |digest| digest.len()))
+        self.data_end()
+            .saturating_add(self.crc.map_or(0, |_| DIGEST_LEN))
     }
 
     /// Whether all of the PDU has been sent.
@@ -208,31 +211,53 @@ impl SendRequest<Host> {
         self.sent > 0
     }
 
-    /// Adds what has not been sent of the PDU; `false` if there is no room for all of it.
-    pub(crate) fn add_to<'data>(&'data self, segments: &mut Segments<'_, 'data>) -> bool {
+    /// What has not been sent of header, header digest and padding.
+    fn unsent_header(&self) -> &[u8] {
         let header: &[u8] = match self.header {
             Header::H2CData => &self.h2c_header,
             Header::Capsule | Header::Unsealed => self.capsule(),
         };
-        let header = header.get(self.sent..self.header_len).unwrap_or_default();
-        let data_end = self.header_len.saturating_add(self.data_len as usize);
-        let data_left = data_end.saturating_sub(self.sent.max(self.header_len));
-        let digest = self.digest.as_ref().map_or(&[][..], |digest| {
-            digest
-                .get(self.sent.saturating_sub(data_end)..)
-                .unwrap_or_default()
-        });
+        header.get(self.sent..self.header_len).unwrap_or_default()
+    }
 
-        segments.add_bytes(header)
-            && segments.add_data(self.unsent(), data_left)
-            && segments.add_bytes(digest)
+    /// How many bytes of data have not been sent.
+    fn unsent_data_len(&self) -> usize {
+        self.data_end()
+            .saturating_sub(self.sent.max(self.header_len))
+    }
+
+    /// Adds what has not been sent of the PDU, on a connection whose data have no digests; `false`
+    /// if there is no room for all of it.
+    pub(crate) fn add_to<'data>(&'data self, segments: &mut Segments<'_, 'data>) -> bool {
+        segments.add_bytes(self.unsent_header())
+            && self.add_data_to(segments, self.unsent_data_len())
+    }
+
+    /// Copies what has not been sent of the PDU to `bounce`, and behind the data the digest of what
+    /// was copied; `false` if there is no room for all of it.
+    ///
+    /// What is copied has to be counted as sent before this is called again.
+    pub(crate) fn copy_to(&mut self, bounce: &mut Bounce) -> bool {
+        if !bounce.put(self.unsent_header()) {
+            return false;
+        }
+        let left = self.unsent_data_len();
+        let data = bounce.put_with(left, |room| self.copy_data_to(room));
+        let all = data.len() == left;
+        let Some(crc) = self.crc else {
+            return all;
+        };
+        let crc = KernelCrc::update(crc, data);
+        self.crc = Some(crc);
+        let digest = finish(crc);
+        let digest_sent = self.sent.saturating_sub(self.data_end());
+        all && bounce.put(digest.get(digest_sent..).unwrap_or_default())
     }
 
     /// Notes that up to `len` bytes have been sent; returns how many of them were of this PDU, and
     /// whether it is complete.
     pub(crate) fn sent(&mut self, len: usize) -> (usize, bool) {
-        let data_end = self.header_len.saturating_add(self.data_len as usize);
-        let data_at = |sent: usize| sent.clamp(self.header_len, data_end);
+        let data_at = |sent: usize| sent.clamp(self.header_len, self.data_end());
         let left = self.pdu_len().saturating_sub(self.sent);
         let taken = len.min(left);
         let after = self.sent.saturating_add(taken);

@@ -26,6 +26,7 @@ use kernel::{
 
 use super::{
     async_event::AsyncEvent,
+    bounce::Bounce,
     connection::Connection,
     Host, //
 };
@@ -110,6 +111,8 @@ pub(crate) struct Sender {
     departed: KVec<SendRequest<Host>>,
     async_event: KBox<AsyncEvent>,
     segments: SegmentBuffer,
+    /// What is sent before the train, if data have digests.
+    bounce: Option<Bounce>,
 }
 
 impl Sender {
@@ -127,10 +130,25 @@ impl Sender {
             departed: KVec::with_capacity(MAX_REQUESTS, GFP_KERNEL)?,
             async_event: KBox::new(AsyncEvent::new(), GFP_KERNEL)?,
             segments: SegmentBuffer::new(MAX_SEGMENTS)?,
+            bounce: None,
         })
     }
 
-    /// Sends over `connection` from now on.
+    /// Gets what sending over a connection with `layout` needs. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn reserve(&mut self, layout: &wire::Layout) -> Result {
+        match (layout.digests.data, &mut self.bounce) {
+            (false, _) => self.bounce = None,
+            (true, Some(bounce)) => bounce.clear(),
+            (true, None) => self.bounce = Some(Bounce::new()?),
+        }
+        Ok(())
+    }
+
+    /// Sends over `connection` from now on, for whose layout [`Sender::reserve`] was called.
     pub(crate) fn open(&mut self, connection: Arc<Connection>) {
         self.outlet = Outlet::Open(connection);
         self.async_event.clear();
@@ -201,11 +219,17 @@ impl Sender {
             self.async_event.make(&connection.layout)?;
         }
 
+        self.copy_train(connection)?;
+
         let mut segments = self.segments.begin();
-        segments.add_bytes(self.async_event.unsent());
-        for request in &self.train {
-            if !request.add_to(&mut segments) {
-                break;
+        if let Some(bounce) = &self.bounce {
+            segments.add_bytes(bounce.unsent());
+        } else {
+            segments.add_bytes(self.async_event.unsent());
+            for request in &self.train {
+                if !request.add_to(&mut segments) {
+                    break;
+                }
             }
         }
         let len = segments.len();
@@ -219,7 +243,10 @@ impl Sender {
             Err(EAGAIN) => return Ok(Progress::Blocked),
             Err(error) => return Err(Fault::Socket(error)),
         };
-        self.uncouple(connection, sent)?;
+        match &mut self.bounce {
+            Some(bounce) => bounce.sent(sent),
+            None => self.uncouple(connection, sent)?,
+        }
         // Even if not all was sent: only a send that finds no room makes the socket tell of room.
         Ok(Progress::More)
     }
@@ -243,6 +270,22 @@ impl Sender {
             self.train.push_within_capacity(request)?;
         }
         Ok(())
+    }
+
+    /// Copies as much of the train as there is room for, and takes it off: it will be sent.
+    ///
+    /// Nothing is copied before all that was has been sent.
+    fn copy_train(&mut self, connection: &Connection) -> Result<(), Fault> {
+        let Some(bounce) = self.bounce.as_mut().filter(|b| b.unsent().is_empty()) else {
+            return Ok(());
+        };
+        bounce.clear();
+        let mut room = bounce.put(self.async_event.unsent());
+        for request in &mut self.train {
+            room = room && request.copy_to(bounce);
+        }
+        let copied = bounce.filled();
+        self.uncouple(connection, copied)
     }
 
     /// Takes off the train what has been sent.
@@ -301,8 +344,10 @@ impl Sender {
         error: &wire::Error,
         offending: &[u8],
     ) {
-        let begun =
-            self.train.first().is_some_and(|first| first.is_begun()) || self.async_event.is_begun();
+        let copied = self.bounce.as_ref().map_or(0, |b| b.unsent().len());
+        let begun = self.train.first().is_some_and(|first| first.is_begun())
+            || self.async_event.is_begun()
+            || copied > 0;
         let Some(request) = TermReq::answering(error).filter(|_| !begun) else {
             return;
         };

@@ -38,7 +38,8 @@ use crate::{
         inbox::{
             Link,
             Linked, //
-        }, //
+        },
+        segments::Segments, //
     },
     bindings, //
 };
@@ -110,8 +111,13 @@ impl<T: Controller> SendRequest<T> {
             let data = data.as_ptr();
             *(*data).info.get() = info;
             *(*data).outcome.get() = Outcome::ABORTED;
-            *(*data).unsent.get() = cursor.clone();
-            *(*data).unreceived.get() = cursor;
+            // Data go one way: the other side of a request finds no memory.
+            let (unsent, unreceived) = match info.is_write {
+                true => (cursor, Cursor::empty()),
+                false => (Cursor::empty(), cursor),
+            };
+            *(*data).unsent.get() = unsent;
+            *(*data).unreceived.get() = unreceived;
             *(*data).send.get() = T::Send::default();
             *(*data).recv.get() = T::Recv::default();
             (*data).state.store(SENDING, Relaxed);
@@ -158,11 +164,27 @@ impl<T: Controller> SendRequest<T> {
         unsafe { (&mut (*data.capsule.get()).0, &mut *data.send.get()) }
     }
 
-    /// The data that has not been sent, from the first byte on.
-    pub(crate) fn unsent(&self) -> &Cursor<'_> {
-        // SAFETY: By the type invariant nobody else uses it. The request's memory, which the
-        // cursor leads through, stays as long as the handle.
+    /// The data that has not been sent, from the first byte on. The request's memory, which it
+    /// leads through, stays as long as the handle.
+    fn unsent(&self) -> &Cursor<'_> {
+        // SAFETY: By the type invariant nobody else uses it.
         unsafe { &*self.data().unsent.get() }
+    }
+
+    /// Adds the next `len` bytes of data, or what there is, to what is sent next; `false` if there
+    /// is no room for all of them.
+    pub(crate) fn add_data_to<'data>(
+        &'data self,
+        segments: &mut Segments<'_, 'data>,
+        len: usize,
+    ) -> bool {
+        segments.add_data(self.unsent(), len)
+    }
+
+    /// Copies the next bytes of data to `out`, as many as there are and fit. Returns how many. They
+    /// count as sent only when [`SendRequest::advance`] says so.
+    pub(crate) fn copy_data_to(&self, out: &mut [u8]) -> usize {
+        self.unsent().clone().copy_to(out)
     }
 
     /// Notes that `len` bytes of data have been sent.
