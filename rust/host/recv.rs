@@ -21,7 +21,11 @@ use crate::{
     abstractions::{
         nvme::{
             request::RecvRequest,
-            status::DATA_XFER_ERROR, //
+            status::{
+                later,
+                DATA_XFER_ERROR,
+                TRANSIENT_TRANSPORT_ERROR, //
+            }, //
         },
         skb::SkbReader, //
     },
@@ -297,9 +301,11 @@ impl Receiver {
 
     fn complete(&mut self, request: RecvRequest<'_, Host>, status: u16, result: [u8; 8]) {
         self.completed = self.completed.saturating_add(1);
-        let status = match request.corrupt {
-            true => DATA_XFER_ERROR << 1,
-            false => status,
+        // Bit 0 is the phase.
+        let status = match status >> 1 {
+            _ if request.corrupt => later(DATA_XFER_ERROR) << 1,
+            TRANSIENT_TRANSPORT_ERROR => later(TRANSIENT_TRANSPORT_ERROR) << 1,
+            _ => status,
         };
         request.complete(status, result);
     }

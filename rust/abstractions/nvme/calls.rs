@@ -133,7 +133,9 @@ impl<T: Controller> Ctrl<T> {
     /// Identifies the controller, once it is enabled.
     pub(crate) fn init_finish(&self) -> Outcome {
         // SAFETY: The controller is valid.
-        Failure::check(unsafe { bindings::nvme_init_ctrl_finish(self.as_raw(), false) })
+        Failure::check(unsafe { bindings::nvme_init_ctrl_finish(self.as_raw(), false) })?;
+        self.set_retry_delay();
+        Ok(())
     }
 
     /// Allocates the tags of the admin queue.
