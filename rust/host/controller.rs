@@ -156,6 +156,9 @@ impl Controller for Host {
     type Grant = Grant;
 
     const NAME: &'static CStr = c"mptcp";
+    /// What nvmet takes with NVMe/TCP; more ends the connection or fails for good, and MDTS 0 is all
+    /// that it says of that.
+    const MAX_DATA: u32 = 4 << 20;
 
     fn registry() -> &'static Registry<Self> {
         &REGISTRY

@@ -104,6 +104,9 @@ pub(crate) trait Controller: Sized + Send + Sync + 'static {
     /// What the receiving side tells the sending side when the peer wants more data.
     type Grant: Copy + Default + Send;
 
+    /// The most data that a command has, in bytes, even if the controller names no limit.
+    const MAX_DATA: u32;
+
     /// The name of the transport, as users write it.
     const NAME: &'static CStr;
 
@@ -231,6 +234,8 @@ impl<T: Controller> Ctrl<T> {
                     // The core bounds the queue size to 16..=1024.
                     (*raw).sqsize = options.queue_size().saturating_sub(1) as u16;
                     (*raw).kato = options.kato();
+                    // The core lowers it to what the controller says.
+                    (*raw).max_hw_sectors = T::MAX_DATA >> bindings::SECTOR_SHIFT;
                 }
             }),
             timeout: super::blk_mq::timed_out::<T>,
