@@ -43,7 +43,10 @@ use crate::{
                 TimedOut, //
             },
             options::Options,
-            request::SendRequest,
+            request::{
+                Info,
+                SendRequest, //
+            },
             status::Failure,
             transport::Registry, //
         },
@@ -283,8 +286,8 @@ impl Controller for Host {
         queue.is_live()
     }
 
-    fn prepare(queue: &Queue, request: &mut SendRequest<Self>) {
-        queue.prepare(request);
+    fn prepare(queue: &Queue, info: &Info, entry: &mut [u8; 64], state: &mut SendState) {
+        queue.prepare(info, entry, state);
     }
 
     fn queue_rq(queue: &Arc<Queue>, request: SendRequest<Self>, last: bool) {

@@ -37,7 +37,10 @@ use super::{
     connection::Connection,
     cpu,
     recv::Receiver,
-    request,
+    request::{
+        self,
+        SendState, //
+    },
     send::{
         Progress,
         Sender, //
@@ -52,7 +55,10 @@ use crate::{
         events::Hooked,
         inbox::Inbox,
         nvme::{
-            request::SendRequest,
+            request::{
+                Info,
+                SendRequest, //
+            },
             status::Failure, //
         },
         sockaddr::SockAddr,
@@ -288,8 +294,8 @@ impl Queue {
     }
 
     /// Says in the command of a request where its data are.
-    pub(crate) fn prepare(&self, request: &mut SendRequest<Host>) {
-        request::prepare(request, self.in_capsule.load(Relaxed));
+    pub(crate) fn prepare(&self, info: &Info, entry: &mut [u8; 64], state: &mut SendState) {
+        request::prepare(info, entry, state, self.in_capsule.load(Relaxed));
     }
 
     /// Takes a request to send; `last` if no other follows at once.

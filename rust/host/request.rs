@@ -110,11 +110,15 @@ pub(crate) type Grant = Option<R2T>;
 
 /// Says in the submission queue entry where the data are: in the capsule, if they fit into
 /// `in_capsule` bytes and go to the controller.
-pub(crate) fn prepare(request: &mut SendRequest<Host>, in_capsule: u32) {
+pub(crate) fn prepare(
+    info: &Info,
+    entry: &mut [u8; sqe::LEN],
+    state: &mut SendState,
+    in_capsule: u32,
+) {
     let Info {
         data_len, is_write, ..
-    } = request.info();
-    let entry = request.sqe_mut();
+    } = *info;
     let room = if sqe::opcode(entry) == FABRICS {
         ADMIN_IN_CAPSULE
     } else {
@@ -132,7 +136,7 @@ pub(crate) fn prepare(request: &mut SendRequest<Host>, in_capsule: u32) {
     };
     sqe::set_sgl1(entry, sgl);
     if matches!(sgl, Sgl::InCapsule { .. }) {
-        request.data_len = data_len;
+        state.data_len = data_len;
     }
 }
 

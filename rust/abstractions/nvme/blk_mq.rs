@@ -115,7 +115,9 @@ impl<T: Controller> OperationsVTable<T> {
         }
         // SAFETY: The request is set up, and started just below.
         let mut request = unsafe { SendRequest::<T>::new(rq) };
-        T::prepare(&queue, &mut request);
+        let info = request.info();
+        let (entry, state) = request.entry_and_state();
+        T::prepare(&queue, &info, entry, state);
         // SAFETY: The request is set up; nobody can end it before it is activated.
         unsafe {
             bindings::helper_nvme_start_request(rq);

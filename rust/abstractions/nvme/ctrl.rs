@@ -35,6 +35,7 @@ use kernel::{
 use super::{
     options::Options,
     request::{
+        Info,
         RecvRequest,
         SendRequest, //
     },
@@ -146,8 +147,9 @@ pub(crate) trait Controller: Sized + Send + Sync + 'static {
     /// Whether the queue is connected. Does not sleep.
     fn is_live(queue: &Self::Queue) -> bool;
 
-    /// Fills in what the transport has to say in the submission queue entry.
-    fn prepare(queue: &Self::Queue, request: &mut SendRequest<Self>);
+    /// Fills in what the transport has to say in the submission queue entry, and what its sending
+    /// side begins with. There is no handle yet.
+    fn prepare(queue: &Self::Queue, info: &Info, entry: &mut [u8; 64], state: &mut Self::Send);
 
     /// Takes a request to send; `last` if no other follows at once.
     fn queue_rq(queue: &Arc<Self::Queue>, request: SendRequest<Self>, last: bool);

@@ -147,14 +147,19 @@ impl Options {
     /// # Errors
     ///
     /// `ENOMEM`. May sleep.
-    pub(super) fn set_trsvcid(&self, port: &CStr) -> Result {
+    ///
+    /// # Safety
+    ///
+    /// There is no port, and nobody else uses the options yet.
+    pub(super) unsafe fn set_trsvcid(&self, port: &CStr) -> Result {
         let raw = self.0.get();
         // SAFETY: `port` is NUL-terminated.
         let copy = unsafe { bindings::kstrdup(port.as_char_ptr(), bindings::GFP_KERNEL) };
         if copy.is_null() {
             return Err(ENOMEM);
         }
-        // SAFETY: The options are valid and not shared yet; the NVMe core frees the string.
+        // SAFETY: The options are valid, by the contract of this function nobody reads them, and no
+        // string is lost; the NVMe core frees the new one.
         unsafe {
             (*raw).trsvcid = copy;
             (*raw).mask |= bindings::NVMF_OPT_TRSVCID;

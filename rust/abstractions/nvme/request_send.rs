@@ -145,10 +145,13 @@ impl<T: Controller> SendRequest<T> {
         self.data().info()
     }
 
-    /// The submission queue entry.
-    pub(crate) fn sqe_mut(&mut self) -> &mut [u8; 64] {
-        // SAFETY: By the type invariant nobody else uses the capsule; the entry is inside it.
-        unsafe { &mut *self.data().capsule.get().byte_add(SQE_OFFSET).cast() }
+    /// The submission queue entry and the transport's own state, for changing both.
+    pub(super) fn entry_and_state(&mut self) -> (&mut [u8; 64], &mut T::Send) {
+        let data = self.data();
+        // SAFETY: The entry is inside the capsule.
+        let entry = unsafe { data.capsule.get().byte_add(SQE_OFFSET) };
+        // SAFETY: By the type invariant nobody else uses either; they are different fields.
+        unsafe { (&mut *entry.cast(), &mut *data.send.get()) }
     }
 
     /// The capsule, with the submission queue entry from byte 8 to byte 72.

@@ -246,14 +246,15 @@ impl<T: Controller> PinnedDrop for Registration<T> {
 ///
 /// # Safety
 ///
-/// `dev` is the device that the core wants as parent.
+/// `dev` is the device that the core wants as parent, and nobody else uses `options`.
 unsafe fn alloc_ctrl<T: Controller>(
     dev: *mut kernel_bindings::device,
     shared: &Shared<T>,
     options: &Options,
 ) -> Result<ARef<Ctrl<T>>> {
     if options.trsvcid().is_none() {
-        options.set_trsvcid(T::default_port(options))?;
+        // SAFETY: There is none, and by the contract of this function nobody uses the options.
+        unsafe { options.set_trsvcid(T::default_port(options)) }?;
     }
     let data = T::new(&shared.context, options)?;
     if !options.duplicate_connect() && shared.has_match(options) {
