@@ -142,15 +142,7 @@ impl Cursor<'_> {
         }
 
         // SAFETY: `vec` points to `vecs` valid `bio_vec`s, which cover `skip + len` bytes.
-        unsafe {
-            bindings::iov_iter_bvec(
-                &mut iter,
-                direction,
-                self.vec,
-                vecs,
-                self.skip + len,
-            )
-        };
+        unsafe { bindings::iov_iter_bvec(&mut iter, direction, self.vec, vecs, self.skip + len) };
         // SAFETY: `skip` lies inside the first `bio_vec`.
         unsafe { bindings::iov_iter_advance(&mut iter, self.skip) };
         (iter, len)
@@ -160,7 +152,7 @@ impl Cursor<'_> {
     /// how many.
     ///
     /// Whoever owns the data may write to it meanwhile; then either is copied, for each byte.
-    pub(super) fn copy_to(&mut self, out: &mut [u8]) -> usize {
+    pub fn copy_to(&mut self, out: &mut [u8]) -> usize {
         let mut copied = 0;
         while let Some(rest) = out.get_mut(copied..) {
             let (mut iter, len) = self.iter(bindings::ITER_SOURCE, rest.len());
@@ -176,7 +168,7 @@ impl Cursor<'_> {
     }
 
     /// Fills all bytes from here on with zeroes, and moves past them.
-    pub(super) fn zero(&mut self) {
+    pub fn zero(&mut self) {
         loop {
             let (mut iter, len) = self.iter(bindings::ITER_DEST, usize::MAX);
             if len == 0 {

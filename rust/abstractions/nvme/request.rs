@@ -260,8 +260,7 @@ impl<T: Controller> RequestData<T> {
         // SAFETY: `this` is valid, because a request with a handle is not completed.
         let data = unsafe { this.as_ref() };
         let rq = Self::request(this);
-        let is_last =
-            |state| state & CLAIMED != 0 && state & (SENDING | RECEIVING) == holder;
+        let is_last = |state| state & CLAIMED != 0 && state & (SENDING | RECEIVING) == holder;
         // Asked once at most, and before the state changes: afterwards the request may be
         // somebody else's.
         let mut lost = None;

@@ -1,0 +1,255 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Completions get lost and allocations fail, because the kernel is told to let
+# them (Documentation/fault-injection). I/O errors are expected; a splat, a
+# hang or something left over is not. And what the core says of all that at its
+# most talkative is said without harm.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+DEBUG=/sys/kernel/debug
+INJECTED=()
+
+# inject FAULT ATTRIBUTE=VALUE...: of $DEBUG/FAULT
+inject()
+{
+	local dir=$DEBUG/$1 attribute
+	shift
+
+	[ -d "$dir" ] || skip "the kernel has no ${dir##*/}"
+	INJECTED+=("$dir")
+	for attribute in verbose=0 interval=1 times=-1 "$@"; do
+		echo "${attribute#*=}" >"$dir/${attribute%%=*}"
+	done
+}
+
+# inject_no_more: what is allocated, and completed, from here on is so
+inject_no_more()
+{
+	local dir
+
+	for dir in "${INJECTED[@]}"; do
+		echo 0 >"$dir/probability"
+		echo N >"$dir/task-filter"
+	done
+	INJECTED=()
+	mark_workers 0
+}
+
+undo()
+{
+	inject_no_more
+	talk -p
+	[ ! -e /sys/block/mem ] || echo 0 >/sys/block/mem/io-timeout-fail
+}
+
+# talk +p|-p: what the modules say for debugging
+talk()
+{
+	local module
+
+	for module in nvme_core nvme_fabrics nvmet; do
+		echo "module $module $1" >"$DEBUG/dynamic_debug/control"
+	done
+}
+
+# mark_workers 0|1: the faults with a task filter are for the kernel's workers
+mark_workers()
+{
+	local pid
+
+	for pid in $(pgrep '^kworker/'); do
+		echo "$1" >"/proc/$pid/make-it-fail" || :
+	done 2>/dev/null
+}
+
+# path CONTROLLER: the disk of the path, in which faults are injected
+path()
+{
+	echo "$SYS/$1"/nvme*n*
+}
+
+# still_works: no harm is left
+still_works()
+{
+	local ctrl
+
+	inject_no_more
+	host_clear
+	ctrl=$(attach)
+	fio_verify "$(disk "$ctrl")" --bsrange=512-64k --iodepth=16 --size=16m --io_size=1m
+	limit 30 detach "$ctrl" || fail "disconnect afterwards"
+}
+
+talkative_reset()
+{
+	local ctrl disk i
+
+	talk +p
+	ctrl=$(attach)
+	disk=$(disk "$ctrl")
+	fio_load "$disk"
+	for i in 1 2 3; do
+		limit 30 nvme reset "/dev/$ctrl" || fail "reset $i"
+		await_state "$ctrl" live
+		goes_on "$disk" "$LOAD" "after reset $i"
+	done
+	limit 40 detach "$ctrl" || fail "disconnect under load"
+	load_ends 40
+	log_since_mark | matches 'Cancelling I/O' || fail "no command was in flight, so nothing is seen of this"
+}
+
+# lost_path CONTROLLER SECONDS: completions of its disk may get lost, and time
+# runs out after so many
+lost_path()
+{
+	local path
+
+	path=$(path "$1")
+	echo $(($2 * 1000)) >"$path/queue/io_timeout"
+	echo 1 >"$path/io-timeout-fail"
+}
+
+# Each loss is a timeout, a recovery, and a command that is sent again.
+completions_lost()
+{
+	local ctrl disk pid
+
+	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=120)
+	disk=$(disk "$ctrl")
+	lost_path "$ctrl" $((1 * SLOW))
+	inject fail_io_timeout interval=50 times=2 probability=100
+	fio_verify "$disk" --bsrange=512-64k --iodepth=16 --size=32m --io_size=4m
+	log_since_mark | matches 'timed out' || fail "no completion was lost"
+	expect "state" live "$(attr "$ctrl" state)"
+}
+
+# lose read|write: one command stays in $CTRL's disk for good; $IO is its process
+lose()
+{
+	local io=(if="$DISK" of=/dev/null iflag=direct)
+
+	[ "$1" = read ] || io=(if=/dev/zero of="$DISK" oflag=direct)
+	inject fail_io_timeout probability=100 times=1
+	dd "${io[@]}" bs=4k count=1 status=none &
+	IO=$!
+	wait_for 10 "a completion is lost" lost
+	! gone "$IO" || fail "the command is not lost"
+}
+
+lost()
+{
+	[ "$(cat "$DEBUG/fail_io_timeout/times")" = 0 ]
+}
+
+# A reset ends what is lost.
+reset_with_lost()
+{
+	CTRL=$(attach)
+	DISK=$(disk "$CTRL")
+	lost_path "$CTRL" 600
+	lose "$1"
+	limit 30 nvme reset "/dev/$CTRL" || fail "reset with a lost $1"
+	await_state "$CTRL" live
+	wait_for 20 "the $1 is done after all" gone "$IO"
+	wait "$IO" || fail "the $1 failed"
+}
+
+# A removal waits until its time is up: nothing recovers any more by then.
+removed_with_lost()
+{
+	CTRL=$(attach)
+	DISK=$(disk "$CTRL")
+	lost_path "$CTRL" $((2 * SLOW))
+	lose "$1"
+	limit 30 detach "$CTRL" || fail "disconnect with a lost $1"
+	wait_for 20 "the $1 ends" gone "$IO"
+}
+
+# In the target's disk: the host gets an answer late, and an error.
+target_loses()
+{
+	local ctrl disk
+
+	ctrl=$(attach)
+	disk=$(disk "$ctrl")
+	echo $((1000 * SLOW)) >/sys/block/mem/queue/io_timeout
+	echo 1 >/sys/block/mem/io-timeout-fail
+	inject fail_io_timeout probability=100 interval=20 times=4
+	fio_load "$disk"
+	wait_for 20 "completions are lost" lost
+	load_stop
+	still_works
+}
+
+# Allocations that cannot wait: in the network's softirqs, and while sending
+atomic_allocations()
+{
+	local ctrl
+
+	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=120)
+	fio_load "$(disk "$ctrl")"
+	inject "$1" ignore-gfp-wait=Y probability=100 interval=20 "${@:2}"
+	log_mark "$NAME"
+	sleep 3
+	limit 60 nvme reset "/dev/$ctrl" || note "reset: $?"
+	sleep 1
+	limit 60 detach "$ctrl" || fail "disconnect while allocations fail"
+	load_ends 60
+	still_works
+}
+
+# Allocations of the workers that recover, reset and reconnect
+worker_allocations()
+{
+	local ctrl i
+
+	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=120)
+	fio_load "$(disk "$ctrl")"
+	inject "$1" ignore-gfp-wait=N task-filter=Y probability=100 interval=40 "${@:2}"
+	for i in 1 2 3 4; do
+		mark_workers 1
+		limit 60 nvme reset "/dev/$ctrl" || note "reset $i failed"
+	done
+	mark_workers 1
+	limit 60 detach "$ctrl" || note "the controller had been given up"
+	inject_no_more
+	load_ends 60
+	still_works
+}
+
+# The N-th allocation of whoever connects fails: for the first few N each, then
+# for ever fewer, to the last there is.
+connect_allocations()
+{
+	local nth=0 left=0 tried=0 ok=0
+
+	inject failslab ignore-gfp-wait=N probability=0
+	[ ! -d "$DEBUG/fail_page_alloc" ] || inject fail_page_alloc ignore-gfp-wait=N min-order=0 probability=0
+	while [ "$left" = 0 ]; do
+		nth=$((nth + 1 + nth / 6))
+		left=$(in_host python3 "$SELFTESTS/lib/fail_nth.py" "$nth" \
+			"transport=$HOST_TR,hostnqn=$HOSTNQN,hostid=$HOSTID,traddr=$ADDR,trsvcid=$PORT,nqn=$NQN,nr_io_queues=1")
+		tried=$((tried + 1))
+		[ "$(controllers)" = "" ] || ok=$((ok + 1))
+		host_clear
+	done
+	note "$tried connects, up to allocation $nth; $ok came about nevertheless"
+	[ "$nth" -gt 50 ] || fail "expected more than 50 allocations, and there were fewer than $nth"
+	still_works
+}
+
+setup
+t "resets under load, with all messages" talkative_reset
+t "completions get lost on the host" completions_lost
+t "reset with a lost read" reset_with_lost read
+t "reset with a lost write" reset_with_lost write
+t "removal with a lost read" removed_with_lost read
+t "removal with a lost write" removed_with_lost write
+t "completions get lost on the target" target_loses
+t "slab allocations that cannot wait fail" atomic_allocations failslab
+t "page allocations that cannot wait fail" atomic_allocations fail_page_alloc min-order=0
+t "slab allocations of workers fail" worker_allocations failslab
+t "page allocations of workers fail" worker_allocations fail_page_alloc min-order=0
+t "each allocation of a connect fails" connect_allocations
+finish
