@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # Bytes that change on the way with TCP's checksum put right, as a faulty
 # switch or NIC does it: the digests find them, what is damaged is sent again,
-# and in the end no byte is wrong.
+# and in the end no byte is wrong. And bytes that change before they are on
+# their way, which is nobody's fault.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-[ "$HOST_TR/$PORT_TR" = mptcp/mptcp ] || skip "the offsets are those of MPTCP's packets, the messages ours"
+[ "$HOST_TR" = mptcp ] || skip "the offsets are those of MPTCP's packets, the messages ours"
 
 # IP, TCP with its time stamp, and an MPTCP option with a mapping
 HEADERS=80
@@ -41,6 +42,7 @@ found()
 {
 	local ctrl disk times
 
+	[ "$PORT_TR" = mptcp ] || skip "the offsets are those of MPTCP's packets, the messages ours"
 	ctrl=$(attach_raw hdr_digest,data_digest,reconnect_delay=1,nr_io_queues=1)
 	disk=$(disk "$ctrl")
 	damage "${@:2:4}"
@@ -51,10 +53,71 @@ found()
 	note "found $times times"
 }
 
+# scribble BYTES: write from a buffer that is written to meanwhile. The digest
+# is of what was sent, whatever that was: the target has nothing to refuse.
+scribble()
+{
+	local ctrl
+
+	ctrl=$(attach_raw data_digest,reconnect_delay=1,nr_io_queues=1)
+	limit 60 python3 "$SELFTESTS/lib/scribble.py" "$(disk "$ctrl")" "$1" $((400 / SLOW)) || fail "a write failed"
+	! log_since_mark | matches -i 'digest.* 0x' || fail "the target refused data"
+	expect "state" live "$(attr "$ctrl" state)"
+}
+
+# Nothing comes through for a second, and then everything does. The core's six
+# tries of a command must not be over by then.
+damaged_for_a_second()
+{
+	local ctrl disk pid
+
+	[ "$PORT_TR" = mptcp ] || skip "the C target ends the connection"
+	ctrl=$(attach_raw data_digest,reconnect_delay=1,nr_io_queues=1)
+	disk=$(disk "$ctrl")
+	damage host 1000 65000 700
+	undo
+	in_host iptables -t mangle -A OUTPUT -p tcp -m length --length $((HEADERS + 1000)):65535 -j MARK --set-mark 42
+	dd if=/dev/zero of="$disk" bs=16k count=1 oflag=direct status=none &
+	pid=$!
+	wait_for 10 "damage is found" damage_found
+	sleep 1
+	! gone "$pid" || fail "the command was given up within a second"
+	undo
+	wait_for 20 "the write ends" gone "$pid"
+	wait "$pid" || fail "the write failed"
+}
+
+damage_found()
+{
+	log_since_mark | matches 'data digest 0x.* must be'
+}
+
+# All sizes of PDUs, of which the socket takes a part at a time: a send buffer
+# of the smallest size, as a host without the capability for more has it.
+small_sends()
+{
+	local ctrl link wmem
+
+	wmem=$(in_host sysctl -n net.ipv4.tcp_wmem)
+	in_host sysctl -q net.ipv4.tcp_wmem="4096 8192 8192"
+	for ((link = 1; link <= LINKS; link++)); do
+		shape "$link" rate 50mbit delay 1ms
+	done
+	ctrl=$(FABRICS_AS="setpriv --bounding-set=-net_admin --inh-caps=-net_admin" attach_raw "$1")
+	in_host sysctl -q net.ipv4.tcp_wmem="$wmem"
+	fio_mix "$(disk "$ctrl")"
+	expect "state" live "$(attr "$ctrl" state)"
+}
+
 setup
+t "a buffer that changes, R2Ts" scribble 262144
+t "a buffer that changes, in capsules" scribble 4096
 t "data for the host" found 'data digest is 0x' target 1000 65000 700 64k
 t "data for the target, asked for by R2Ts" found 'data digest 0x.* must be' host 1000 65000 700 64k
 t "data for the target, in capsules" found 'data digest 0x.* must be' host 1000 65000 700 4k
 t "headers for the host" found 'header digest 0x' target 28 60 12 16k
+t "damage that lasts for a second" damaged_for_a_second
 t "headers for the target" found 'header digest 0x' host 76 140 30 16k
+t "small sends with data digests" small_sends data_digest,nr_io_queues=1
+t "small sends with both digests" small_sends hdr_digest,data_digest,nr_io_queues=1
 finish

@@ -10,13 +10,18 @@
 DEBUG=/sys/kernel/debug
 INJECTED=()
 
+# need_fault FAULT
+need_fault()
+{
+	[ -d "$DEBUG/$1" ] || skip "the kernel has no $1"
+}
+
 # inject FAULT ATTRIBUTE=VALUE...: of $DEBUG/FAULT
 inject()
 {
 	local dir=$DEBUG/$1 attribute
 	shift
 
-	[ -d "$dir" ] || skip "the kernel has no ${dir##*/}"
 	INJECTED+=("$dir")
 	for attribute in verbose=0 interval=1 times=-1 "$@"; do
 		echo "${attribute#*=}" >"$dir/${attribute%%=*}"
@@ -187,6 +192,7 @@ atomic_allocations()
 {
 	local ctrl
 
+	need_fault "$1"
 	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=120)
 	fio_load "$(disk "$ctrl")"
 	inject "$1" ignore-gfp-wait=Y probability=100 interval=20 "${@:2}"
@@ -204,6 +210,7 @@ worker_allocations()
 {
 	local ctrl i
 
+	need_fault "$1"
 	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=120)
 	fio_load "$(disk "$ctrl")"
 	inject "$1" ignore-gfp-wait=N task-filter=Y probability=100 interval=40 "${@:2}"
@@ -227,7 +234,7 @@ connect_allocations()
 	inject failslab ignore-gfp-wait=N probability=0
 	[ ! -d "$DEBUG/fail_page_alloc" ] || inject fail_page_alloc ignore-gfp-wait=N min-order=0 probability=0
 	while [ "$left" = 0 ]; do
-		nth=$((nth + 1 + nth / 6))
+		nth=$((nth + 1 + nth / 5))
 		left=$(in_host python3 "$SELFTESTS/lib/fail_nth.py" "$nth" \
 			"transport=$HOST_TR,hostnqn=$HOSTNQN,hostid=$HOSTID,traddr=$ADDR,trsvcid=$PORT,nqn=$NQN,nr_io_queues=1")
 		tried=$((tried + 1))

@@ -26,13 +26,14 @@ attach_raw()
 	fabrics "traddr=$ADDR,trsvcid=$PORT,nqn=$NQN${1:+,$1}"
 }
 
-# fabrics OPTION,...: exactly these options; prints the controller
+# fabrics OPTION,...: exactly these options; prints the controller. The words of
+# $FABRICS_AS are put before the command.
 fabrics()
 {
 	local reply
 
-	# shellcheck disable=SC2016 # for the inner shell
-	reply=$(in_host bash -c 'exec 3<>/dev/nvme-fabrics && echo "$1" >&3 && cat <&3' - \
+	# shellcheck disable=SC2016,SC2086 # for the inner shell; a list of words
+	reply=$(in_host ${FABRICS_AS:-} bash -c 'exec 3<>/dev/nvme-fabrics && echo "$1" >&3 && cat <&3' - \
 		"transport=$HOST_TR,hostnqn=$HOSTNQN,hostid=$HOSTID,$1") || return
 	[[ $reply =~ instance=([0-9]+) ]] || fail "no instance in the reply '$reply'"
 	echo "nvme${BASH_REMATCH[1]}"
