@@ -4,10 +4,11 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# polled: $CTRL and $DISK, with a queue for polling on each CPU
+# polled: $CTRL and $DISK, with one queue for polling: on most CPUs, requests
+# end elsewhere than where they are asked for
 polled()
 {
-	CTRL=$(attach_raw "nr_io_queues=1,nr_poll_queues=$(nproc)")
+	CTRL=$(attach_raw nr_io_queues=1,nr_poll_queues=1)
 	DISK=$(disk "$CTRL")
 }
 
@@ -17,13 +18,14 @@ block()
 	fio_verify "$DISK" --ioengine=io_uring --hipri=1 --bsrange=512-64k --iodepth=16 --size=32m --io_size=4m
 }
 
-# A request may end, and be somebody else's, while it is asked for.
+# A request may end, and be somebody else's, while it is asked for: the more
+# often, the fewer there are.
 passthrough()
 {
 	[ "$HOST_TR" = mptcp ] || skip "the kernel's block layer gives nvme-tcp a null pointer"
 	polled
 	run_fio --name=poll --filename="${DISK/nvme/ng}" --ioengine=io_uring_cmd --cmd_type=nvme --hipri=1 \
-		--rw="$1" --bs=4k --iodepth=16 --numjobs=4 --group_reporting --size=64m \
+		--rw="$1" --bs=512 --iodepth=1 --numjobs=4 --group_reporting --size=64m \
 		--time_based --runtime=$((8 * SLOW)) --output-format=terse >/dev/null
 }
 
@@ -47,7 +49,7 @@ passthrough_reset()
 passthrough_load()
 {
 	cd "$TMP" && exec fio --name=poll --filename="${DISK/nvme/ng}" --ioengine=io_uring_cmd --cmd_type=nvme \
-		--hipri=1 --rw=randread --bs=4k --iodepth=16 --numjobs=2 --size=64m --time_based --runtime=60 \
+		--hipri=1 --rw=randread --bs=512 --iodepth=1 --numjobs=4 --size=64m --time_based --runtime=60 \
 		>"$TMP/load" 2>&1
 }
 
