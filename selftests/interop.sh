@@ -33,6 +33,21 @@ mix()
 	fio_mix "$(disk "$(attach_raw "$1")")"
 }
 
+# Nobody may be able to make the host ask for more than the target takes, which
+# is 4 MiB, even if it does not say so.
+largest()
+{
+	local ctrl disk queue
+
+	ctrl=$(attach)
+	disk=$(disk "$ctrl")
+	for queue in "$SYS/$ctrl"/nvme*n*/queue "/sys/block/${disk#/dev/}/queue"; do
+		cat "$queue/max_hw_sectors_kb" >"$queue/max_sectors_kb"
+	done
+	dd if=/dev/zero of="$disk" bs=16M count=2 oflag=direct status=none || fail "large writes"
+	dd if="$disk" of=/dev/null bs=16M count=2 iflag=direct status=none || fail "large reads"
+}
+
 kinds_of_queues()
 {
 	local ctrl
@@ -100,6 +115,7 @@ pair()
 	t "I/O with data_digest" mix data_digest
 	t "I/O with both digests" mix hdr_digest,data_digest
 	t "I/O with disable_sqflow" mix disable_sqflow
+	[ "$HOST_TR" != mptcp ] || t "I/O as large as the host lets it be" largest
 	t "queue counts and depth" kinds_of_queues
 	t "reset and reconnect" recovery
 	t "keep-alive while idle" keep_alive

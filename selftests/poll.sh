@@ -18,15 +18,19 @@ block()
 	fio_verify "$DISK" --ioengine=io_uring --hipri=1 --bsrange=512-64k --iodepth=16 --size=32m --io_size=4m
 }
 
-# A request may end, and be somebody else's, while it is asked for: the more
-# often, the fewer there are.
+# A request may end on another CPU, and be somebody else's, while it is asked
+# for: one request at a time, on each CPU in turn.
 passthrough()
 {
+	local cpu
+
 	[ "$HOST_TR" = mptcp ] || skip "the kernel's block layer gives nvme-tcp a null pointer"
 	polled
-	run_fio --name=poll --filename="${DISK/nvme/ng}" --ioengine=io_uring_cmd --cmd_type=nvme --hipri=1 \
-		--rw="$1" --bs=512 --iodepth=1 --numjobs=4 --group_reporting --size=64m \
-		--time_based --runtime=$((8 * SLOW)) --output-format=terse >/dev/null
+	for ((cpu = 0; cpu < $(nproc); cpu++)); do
+		run_fio --name=poll --filename="${DISK/nvme/ng}" --ioengine=io_uring_cmd --cmd_type=nvme --hipri=1 \
+			--rw="$1" --bs=512 --iodepth=1 --size=64m --cpus_allowed="$cpu" \
+			--time_based --runtime=$((8 * SLOW)) --output-format=terse >/dev/null
+	done
 }
 
 # More is asked of a path that is about to go.
