@@ -225,27 +225,6 @@ worker_allocations()
 	still_works
 }
 
-# The N-th allocation of whoever connects fails: for the first few N each, then
-# for ever fewer, to the last there is.
-connect_allocations()
-{
-	local nth=0 left=0 tried=0 ok=0
-
-	inject failslab ignore-gfp-wait=N probability=0
-	[ ! -d "$DEBUG/fail_page_alloc" ] || inject fail_page_alloc ignore-gfp-wait=N min-order=0 probability=0
-	while [ "$left" = 0 ]; do
-		nth=$((nth + 1 + nth / 5))
-		left=$(in_host python3 "$SELFTESTS/lib/fail_nth.py" "$nth" \
-			"transport=$HOST_TR,hostnqn=$HOSTNQN,hostid=$HOSTID,traddr=$ADDR,trsvcid=$PORT,nqn=$NQN,nr_io_queues=1")
-		tried=$((tried + 1))
-		[ "$(controllers)" = "" ] || ok=$((ok + 1))
-		host_clear
-	done
-	note "$tried connects, up to allocation $nth; $ok came about nevertheless"
-	[ "$nth" -gt 50 ] || fail "expected more than 50 allocations, and there were fewer than $nth"
-	still_works
-}
-
 setup
 t "resets under load, with all messages" talkative_reset
 t "completions get lost on the host" completions_lost
@@ -258,5 +237,4 @@ t "slab allocations that cannot wait fail" atomic_allocations failslab
 t "page allocations that cannot wait fail" atomic_allocations fail_page_alloc min-order=0
 t "slab allocations of workers fail" worker_allocations failslab
 t "page allocations of workers fail" worker_allocations fail_page_alloc min-order=0
-t "each allocation of a connect fails" connect_allocations
 finish
