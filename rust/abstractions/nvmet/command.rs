@@ -51,6 +51,9 @@ use crate::{
     bindings, //
 };
 
+/// The opcode of Read.
+const READ: u8 = bindings::nvme_opcode_nvme_cmd_read as u8;
+
 /// A slot that no command occupies.
 pub(crate) struct Free(Owned);
 
@@ -123,10 +126,7 @@ impl Request {
     /// `ENOMEM`.
     pub(crate) fn alloc_data(&mut self, len: u32) -> Result {
         let req = self.0.req();
-        // Commands to an admin queue may fill less of the memory than they asked for, and what
-        // they leave goes to the host.
-        // SAFETY: The core has set `sq`, which is alive because the request holds it.
-        let zeroed = unsafe { (*(*req).sq).qid == 0 };
+        let zeroed = !self.fills_its_data();
         let allocated = self.0.data_mut().alloc(len, zeroed);
 
         let (sg, nents) = self.0.data().as_raw();
@@ -138,6 +138,31 @@ impl Request {
             (*req).transfer_len = self.0.data().len();
         }
         allocated
+    }
+
+    /// Whether no byte of the memory for the data can go to the host as it was allocated.
+    ///
+    /// All of it goes, if the command succeeds, so whatever is not known to be filled has to be
+    /// zeroed: most commands write as much as they have to say, those that are passed through what
+    /// the device transferred, and a read of a file what there is before its end. Data from the
+    /// host do not go back, and a read of a block device that succeeds has filled all that it was
+    /// given, which `nvmet_bdev_execute_rw()` holds against the number of blocks.
+    fn fills_its_data(&self) -> bool {
+        let req = self.0.req();
+        // SAFETY: The request is ours, and so is its command.
+        if unsafe { bindings::helper_nvme_is_write((*req).cmd) } {
+            return true;
+        }
+        // SAFETY: The request is ours. The core has set `sq`, which the request keeps.
+        let is_io = unsafe { (*(*req).sq).qid != 0 };
+        // SAFETY: The request is ours. This is null where there is no namespace of our own, as for
+        // what is passed through.
+        let ns = unsafe { (*req).ns };
+        if !is_io || ns.is_null() || self.sqe().first() != Some(&READ) {
+            return false;
+        }
+        // SAFETY: The request keeps the namespace, which keeps its device.
+        !unsafe { (*ns).bdev }.is_null()
     }
 
     /// The memory for the data, from `offset` on.

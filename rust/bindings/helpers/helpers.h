@@ -84,6 +84,7 @@ u32 rust_nvme_request_timeout(struct request *rq);
 /* nvmet.c */
 void helper_nvmet_sq_put_tls_key(struct nvmet_sq *sq);
 bool helper_nvmet_port_secure_channel_required(struct nvmet_port *port);
+bool helper_nvme_is_write(const struct nvme_command *cmd);
 void helper_sgl_to_bvecs(struct scatterlist *sgl, unsigned int nents,
 			 struct bio_vec *vecs);
 

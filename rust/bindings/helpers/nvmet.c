@@ -16,6 +16,11 @@ bool helper_nvmet_port_secure_channel_required(struct nvmet_port *port)
 	return nvmet_port_secure_channel_required(port);
 }
 
+bool helper_nvme_is_write(const struct nvme_command *cmd)
+{
+	return nvme_is_write(cmd);
+}
+
 void helper_sgl_to_bvecs(struct scatterlist *sgl, unsigned int nents,
 			 struct bio_vec *vecs)
 {
