@@ -5,7 +5,12 @@
 //! Specification: NVMe/TCP transport section 3.3.2. C counterpart: `nvmet_tcp_map_data()`, which
 //! does not look at the length of the capsule.
 
-use super::MAX_DATA;
+use super::{
+    queue::Role,
+    ADMIN_INLINE_DATA_SIZE,
+    CONNECT_DATA,
+    MAX_DATA, //
+};
 use crate::{
     abstractions::nvmet::status::Status,
     wire::sqe::{
@@ -13,6 +18,36 @@ use crate::{
         Sgl, //
     }, //
 };
+
+/// How much data the commands of a connection may have, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// In a capsule.
+    in_capsule: u32,
+    /// At all.
+    data: u32,
+}
+
+impl Limits {
+    /// For a connection that has become `role`, on a port where the capsules of I/O queues may hold
+    /// `inline_data_size` bytes.
+    pub(super) fn new(role: Option<Role>, inline_data_size: u32) -> Self {
+        match role {
+            None => Self {
+                in_capsule: CONNECT_DATA,
+                data: CONNECT_DATA,
+            },
+            Some(Role { qid: 0, .. }) => Self {
+                in_capsule: inline_data_size.max(ADMIN_INLINE_DATA_SIZE),
+                data: MAX_DATA,
+            },
+            Some(_) => Self {
+                in_capsule: inline_data_size,
+                data: MAX_DATA,
+            },
+        }
+    }
+}
 
 /// How the data of a command are transferred. Lengths are in bytes, and not 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +71,7 @@ impl Mapping {
         }
     }
 
-    /// Reads the SGL of the command `sqe`, which came with `capsule_len` bytes of data, where
-    /// `inline_data_size` are allowed.
+    /// Reads the SGL of the command `sqe`, which came with `capsule_len` bytes of data.
     ///
     /// # Errors
     ///
@@ -45,17 +79,17 @@ impl Mapping {
     pub(super) fn of(
         sqe: &[u8; sqe::LEN],
         capsule_len: u32,
-        inline_data_size: u32,
+        limits: Limits,
     ) -> Result<Self, Status> {
         let sgl = sqe::sgl1(sqe);
         let is_write = sqe::transfers_to_controller(sqe);
 
-        if sgl.len() > MAX_DATA {
+        if sgl.len() > limits.data {
             return Err(Status::SGL_INVALID_DATA);
         }
         match sgl {
             Sgl::InCapsule { .. } if !is_write => Err(Status::INVALID_FIELD),
-            Sgl::InCapsule { offset, len } if offset != 0 || len > inline_data_size => {
+            Sgl::InCapsule { offset, len } if offset != 0 || len > limits.in_capsule => {
                 Err(Status::SGL_INVALID_OFFSET)
             }
             Sgl::InCapsule { len, .. } if len == capsule_len => Ok(Self::InCapsule(len)),

@@ -66,11 +66,23 @@ mod transport;
 
 pub(crate) use self::transport::Target;
 
-/// The most data in bytes that a command may transfer, and that an H2CData may carry.
-const MAX_DATA: u32 = 4 << 20;
+/// The most data that a command may transfer, as Identify says it: 4 KiB shifted left by this.
+const MDTS: u8 = 10;
 
-/// The data in bytes that a capsule may hold if the administrator does not say: four pages.
-const DEFAULT_INLINE_DATA_SIZE: i32 = 4 * kernel::page::PAGE_SIZE as i32;
+/// The same in bytes, and the most that an H2CData may carry.
+const MAX_DATA: u32 = 4096 << MDTS;
+
+/// The data in bytes that a capsule of an I/O queue may hold if the administrator does not say:
+/// four pages.
+const DEFAULT_INLINE_DATA_SIZE: u32 = 4 * kernel::page::PAGE_SIZE as u32;
+
+/// The data in bytes that a capsule of an admin queue, or with a connect command, may hold whatever
+/// the administrator says (TCP transport section 3.3.2.1).
+const ADMIN_INLINE_DATA_SIZE: u32 = 8192;
+
+/// The data in bytes of a connect command, which is all that a connection may have of us before it
+/// has become a queue.
+const CONNECT_DATA: u32 = 1024;
 
 /// How many connections may wait to be accepted; and to be released before a host that connects
 /// again is told to come back later.

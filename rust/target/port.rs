@@ -23,7 +23,8 @@ use super::{
     queue::Queue,
     transport::Target,
     BACKLOG,
-    DEFAULT_INLINE_DATA_SIZE, //
+    DEFAULT_INLINE_DATA_SIZE,
+    MAX_DATA, //
 };
 use crate::abstractions::{
     listener::{
@@ -81,7 +82,12 @@ impl Port {
             pr_err!("port {id}: addr_tsas tls1.3 is not supported over MPTCP\n");
             return Err(EOPNOTSUPP);
         }
-        settings.set_default_inline_data_size(DEFAULT_INLINE_DATA_SIZE);
+        let inline_data_size = settings.inline_data_size();
+        if inline_data_size.is_some_and(|bytes| bytes > MAX_DATA) {
+            pr_warn!("port {id}: param_inline_data_size is too large, reducing to {MAX_DATA}\n");
+        }
+        let inline_data_size = inline_data_size.unwrap_or(DEFAULT_INLINE_DATA_SIZE);
+        settings.set_inline_data_size(inline_data_size.min(MAX_DATA));
 
         let port = Arc::pin_init(
             try_pin_init!(Port {

@@ -8,7 +8,10 @@ use kernel::prelude::*;
 
 use super::{
     io::Fault,
-    mapping::Mapping,
+    mapping::{
+        Limits,
+        Mapping, //
+    },
     pending::{
         Awaited,
         Outcome,
@@ -191,8 +194,8 @@ impl Receiver {
         capsule_len: u32,
         context: &mut Context<'_>,
     ) -> Result<(), Fault> {
-        let inline_data_size = context.sq.inline_data_size();
-        let mapping = match Mapping::of(request.sqe(), capsule_len, inline_data_size) {
+        let limits = Limits::new(context.queue.role(), context.sq.inline_data_size());
+        let mapping = match Mapping::of(request.sqe(), capsule_len, limits) {
             Ok(mapping) => mapping,
             Err(status) => {
                 self.refuse(request.fail(status), capsule_len, context);

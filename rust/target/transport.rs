@@ -26,7 +26,8 @@ use super::{
         Role, //
     },
     slots::Slots,
-    BACKLOG, //
+    BACKLOG,
+    MDTS, //
 };
 use crate::abstractions::{
     nvmet::{
@@ -183,6 +184,7 @@ impl Transport for Target {
     type Queue = Queue;
 
     const TRTYPE: u32 = TRTYPE_MPTCP;
+    const MDTS: u8 = MDTS;
 
     fn add_port(self: ArcBorrow<'_, Self>, settings: &mut Settings<'_>) -> Result<Arc<Port>> {
         Port::start(self.into(), settings)

@@ -81,16 +81,20 @@ impl Port<'_> {
         u32::from(tcp.sectype) == bindings::NVMF_TCP_SECTYPE_TLS13
     }
 
-    /// Sets how much data a capsule may hold in bytes, unless the administrator has
-    /// (`param_inline_data_size`).
-    pub(crate) fn set_default_inline_data_size(&mut self, bytes: i32) {
-        let raw = self.raw.as_ptr();
+    /// How much data a capsule of an I/O queue may hold in bytes; [`None`] if the administrator
+    /// leaves that to us (`param_inline_data_size`).
+    pub(crate) fn inline_data_size(&self) -> Option<u32> {
         // SAFETY: By the invariant.
-        unsafe {
-            if (*raw).inline_data_size < 0 {
-                (*raw).inline_data_size = bytes;
-            }
-        }
+        let bytes = unsafe { (*self.raw.as_ptr()).inline_data_size };
+        bytes.try_into().ok()
+    }
+
+    /// Sets how much data a capsule of an I/O queue may hold in bytes, which is what hosts are told
+    /// (`IOCCSZ` of Identify Controller).
+    pub(crate) fn set_inline_data_size(&mut self, bytes: u32) {
+        let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
+        // SAFETY: By the invariant.
+        unsafe { (*self.raw.as_ptr()).inline_data_size = bytes };
     }
 }
 

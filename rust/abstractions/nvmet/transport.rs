@@ -66,6 +66,10 @@ pub(crate) trait Transport: Sized + Send + Sync + 'static {
     /// The transport type.
     const TRTYPE: u32;
 
+    /// The most data that a command may transfer: 4 KiB shifted left by this, as hosts are told
+    /// (`MDTS` of Identify Controller, in units of `CAP.MPSMIN`, which is 4 KiB here).
+    const MDTS: u8;
+
     /// Starts to listen. The core's `nvmet_config_sem` is held for writing.
     fn add_port(self: ArcBorrow<'_, Self>, port: &mut Port<'_>) -> Result<Arc<Self::Port>>;
 
@@ -186,6 +190,7 @@ impl<T: Transport> Operations<T> {
         install_queue: Some(Self::install_queue),
         disc_traddr: Some(Self::disc_traddr),
         host_traddr: Some(Self::host_traddr),
+        get_mdts: Some(Self::get_mdts),
         ..pin_init::zeroed()
     };
 
@@ -268,6 +273,13 @@ impl<T: Transport> Operations<T> {
             Ok(()) => 0,
             Err(status) => status.as_raw(),
         }
+    }
+
+    /// # Safety
+    ///
+    /// None: it looks at nothing.
+    unsafe extern "C" fn get_mdts(_ctrl: *const bindings::nvmet_ctrl) -> u8 {
+        T::MDTS
     }
 
     /// # Safety
