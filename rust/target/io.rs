@@ -25,7 +25,10 @@ use super::{
     transport::Target, //
 };
 use crate::{
-    abstractions::nvmet::queue::SubQueue,
+    abstractions::nvmet::{
+        queue::SubQueue,
+        status::Status, //
+    },
     wire::{
         self,
         TermReq, //
@@ -149,7 +152,10 @@ impl Io {
         };
         let received = self.recv.run(queue.socket(), &mut context)?;
         while let Some(request) = self.recv.next_ready() {
-            request.execute(&mut self.sq);
+            if let Err(request) = request.execute(&mut self.sq) {
+                // All that are ready came in on this queue.
+                self.send.answers().push(request.fail(Status::INTERNAL));
+            }
         }
         Ok(received)
     }

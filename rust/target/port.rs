@@ -47,7 +47,7 @@ use crate::abstractions::{
 #[pin_data]
 pub(crate) struct Port {
     target: Arc<Target>,
-    handle: PortHandle,
+    handle: PortHandle<Target>,
     id: u16,
     addr: SockAddr,
     /// `None` before and after it listens.
@@ -68,7 +68,7 @@ impl Port {
     ///
     /// `EINVAL` for an address that is none, `EOPNOTSUPP` if TLS is asked for, `EADDRINUSE` and
     /// whatever else the network says.
-    pub(super) fn start(target: Arc<Target>, settings: &mut Settings<'_>) -> Result<Arc<Self>> {
+    pub(super) fn start(target: Arc<Target>, settings: &mut Settings<'_, Target>) -> Result<Arc<Self>> {
         let id = settings.id();
         let family = settings.family().ok_or(EINVAL).inspect_err(|_| {
             pr_err!("port {id}: addr_adrfam must be ipv4 or ipv6\n");
@@ -142,8 +142,8 @@ impl Port {
     }
 
     /// What the core knows the port by.
-    pub(super) fn handle(&self) -> PortHandle {
-        self.handle
+    pub(super) fn handle(&self) -> &PortHandle<Target> {
+        &self.handle
     }
 
     /// Whether the port listens on all addresses, so that its own says nothing.

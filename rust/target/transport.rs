@@ -186,7 +186,7 @@ impl Transport for Target {
     const TRTYPE: u32 = TRTYPE_MPTCP;
     const MDTS: u8 = MDTS;
 
-    fn add_port(self: ArcBorrow<'_, Self>, settings: &mut Settings<'_>) -> Result<Arc<Port>> {
+    fn add_port(self: ArcBorrow<'_, Self>, settings: &mut Settings<'_, Self>) -> Result<Arc<Port>> {
         Port::start(self.into(), settings)
     }
 

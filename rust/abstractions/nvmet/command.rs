@@ -174,14 +174,19 @@ impl Request {
     /// before this returns. May sleep.
     ///
     /// `queue`, the one that the command came in on, is borrowed because executing a connect
-    /// command changes it.
-    pub(crate) fn execute<T: Transport>(self, _queue: &mut SubQueue<T>) {
+    /// command changes it. Hands the command back if it came in on another one.
+    pub(crate) fn execute<T: Transport>(self, queue: &mut SubQueue<T>) -> Result<(), Self> {
+        // SAFETY: The request is ours, and the core has set `sq`.
+        if unsafe { (*self.0.req()).sq } != queue.sq_raw() {
+            return Err(self);
+        }
         let req = self.into_owned().into_req();
         // SAFETY: The core has set `execute` when it accepted the request.
         if let Some(execute) = unsafe { (*req).execute } {
             // SAFETY: The core has accepted the request, and it is executed once.
             unsafe { execute(req) };
         }
+        Ok(())
     }
 
     /// Ends the command with an error, without executing it. Does not sleep.

@@ -24,8 +24,7 @@ use crate::bindings;
 
 /// The target core's workqueue (`nvmet_wq`).
 ///
-/// Connections are to be released on it: before the core frees a port, it waits for what has been
-/// queued here.
+/// Before the core frees a port, it waits for what has been queued here.
 pub(crate) fn workqueue() -> &'static workqueue::Queue {
     // SAFETY: The core makes the queue when it is loaded and destroys it when it is unloaded,
     // which it cannot be before this module, and does not reassign the variable in between.

@@ -10,8 +10,24 @@ use core::{
     ptr::NonNull, //
 };
 
-use kernel::prelude::*;
+use kernel::{
+    new_condvar,
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        CondVar,
+        Mutex, //
+    },
+    workqueue::{
+        impl_has_work,
+        new_work,
+        Work,
+        WorkItem, //
+    }, //
+};
 
+use super::transport::Transport;
 use crate::{
     abstractions::sockaddr::Family,
     bindings, //
@@ -22,27 +38,32 @@ use crate::{
 /// # Invariants
 ///
 /// `raw` is valid for `'a`, and nobody changes its settings meanwhile.
-pub(crate) struct Port<'a> {
+pub(crate) struct Port<'a, T: Transport> {
     raw: NonNull<bindings::nvmet_port>,
-    _port: PhantomData<&'a mut bindings::nvmet_port>,
+    enabled: &'a Arc<Enabled>,
+    _transport: PhantomData<fn() -> T>,
 }
 
-impl Port<'_> {
+impl<'a, T: Transport> Port<'a, T> {
     /// # Safety
     ///
-    /// `raw` is valid while the result lives, and the core holds `nvmet_config_sem` for writing.
-    pub(super) unsafe fn new(raw: NonNull<bindings::nvmet_port>) -> Self {
+    /// The port of `enabled` is valid while the result lives, and the core, which is enabling it
+    /// for the transport `T`, holds `nvmet_config_sem` for writing.
+    pub(super) unsafe fn new(enabled: &'a Arc<Enabled>) -> Self {
         // INVARIANT: By the contract of this function; settings are changed with the lock held.
         Self {
-            raw,
-            _port: PhantomData,
+            raw: enabled.raw,
+            enabled,
+            _transport: PhantomData,
         }
     }
 
     /// What connections to this port refer to it by.
-    pub(crate) fn handle(&self) -> PortHandle {
-        // INVARIANT: The port is alive, see there for how long.
-        PortHandle(self.raw)
+    pub(crate) fn handle(&self) -> PortHandle<T> {
+        PortHandle {
+            enabled: self.enabled.clone(),
+            _transport: PhantomData,
+        }
     }
 
     fn addr(&self) -> &bindings::nvmf_disc_rsp_page_entry {
@@ -103,24 +124,131 @@ fn text(chars: &[u8]) -> &CStr {
     CStr::from_bytes_until_nul(chars).unwrap_or_default()
 }
 
-/// A port that has been enabled.
+/// The [`SubQueue`](super::queue::SubQueue)s that there are for a port.
+struct Users {
+    count: usize,
+    /// More may come.
+    open: bool,
+}
+
+/// A port that the core has enabled, or is about to, and whoever uses it.
 ///
 /// # Invariants
 ///
-/// The port is alive while there is a [`SubQueue`](super::queue::SubQueue) for it: the core
-/// disables it first, upon which the transport releases its connections on the
-/// [workqueue](super::workqueue), and `nvmet_port_release()` waits for that before it frees it.
-#[derive(Clone, Copy)]
-pub(crate) struct PortHandle(NonNull<bindings::nvmet_port>);
+/// The port is alive while `users` is open or counts somebody. The core disables a port before it
+/// frees it; from then on nobody is added, and `wait_work` is on the core's workqueue until the
+/// last one has gone, for which `nvmet_port_release()` waits.
+#[pin_data]
+pub(super) struct Enabled {
+    raw: NonNull<bindings::nvmet_port>,
+    #[pin]
+    users: Mutex<Users>,
+    #[pin]
+    unused: CondVar,
+    #[pin]
+    wait_work: Work<Enabled>,
+}
 
-// SAFETY: The pointer is only followed to what does not change while the port is enabled.
-unsafe impl Send for PortHandle {}
+impl_has_work! {
+    impl HasWork<Self> for Enabled { self.wait_work }
+}
+
+// SAFETY: The pointer is only followed by users of the port, to what does not change while it is
+// enabled; the rest may be sent.
+unsafe impl Send for Enabled {}
 // SAFETY: As above.
-unsafe impl Sync for PortHandle {}
+unsafe impl Sync for Enabled {}
 
-impl PortHandle {
+impl Enabled {
+    /// May sleep.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is valid until [`Enabled::close`] has been called, which happens before or while the
+    /// core disables the port.
+    pub(super) unsafe fn new(raw: NonNull<bindings::nvmet_port>) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                raw,
+                users <- new_mutex!(
+                    Users {
+                        count: 0,
+                        open: true,
+                    },
+                    "nvmet::Enabled::users"
+                ),
+                unused <- new_condvar!("nvmet::Enabled::unused"),
+                wait_work <- new_work!("nvmet::Enabled::wait_work"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The port is being disabled: nobody can begin to use it, and it stays until those who do
+    /// have stopped. May sleep, but does not wait for them.
+    pub(super) fn close(self: &Arc<Self>) {
+        self.users.lock().open = false;
+        // INVARIANT: Called once, so the work was not queued before.
+        let _ = super::workqueue().enqueue::<Arc<Self>, 0>(self.clone());
+    }
+}
+
+impl WorkItem for Enabled {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        let mut users = this.users.lock();
+        while users.count != 0 {
+            this.unused.wait(&mut users);
+        }
+    }
+}
+
+/// What connections to a port of the transport `T` refer to it by, for as long as they like.
+pub(crate) struct PortHandle<T: Transport> {
+    enabled: Arc<Enabled>,
+    _transport: PhantomData<fn() -> T>,
+}
+
+impl<T: Transport> PortHandle<T> {
+    /// Begins to use the port. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if it has been disabled.
+    pub(super) fn enter(&self) -> Result<PortUser> {
+        let mut users = self.enabled.users.lock();
+        if !users.open {
+            return Err(ENODEV);
+        }
+        users.count = users.count.checked_add(1).ok_or(EOVERFLOW)?;
+        // INVARIANT: It has just been counted.
+        Ok(PortUser(self.enabled.clone()))
+    }
+}
+
+/// Somebody who uses a port, which is alive until this is dropped.
+///
+/// # Invariants
+///
+/// It is counted in `users`.
+pub(super) struct PortUser(Arc<Enabled>);
+
+impl PortUser {
     /// The port as C knows it.
-    pub(super) fn as_raw(self) -> *mut bindings::nvmet_port {
-        self.0.as_ptr()
+    pub(super) fn as_raw(&self) -> *mut bindings::nvmet_port {
+        self.0.raw.as_ptr()
+    }
+}
+
+impl Drop for PortUser {
+    /// May sleep.
+    fn drop(&mut self) {
+        let mut users = self.0.users.lock();
+        // By the invariant this does not underflow.
+        users.count = users.count.saturating_sub(1);
+        if users.count == 0 {
+            self.0.unused.notify_all();
+        }
     }
 }

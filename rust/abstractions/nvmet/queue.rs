@@ -15,7 +15,10 @@ use kernel::{
 };
 
 use super::{
-    port::PortHandle,
+    port::{
+        PortHandle,
+        PortUser, //
+    },
     transport::{
         self,
         Transport, //
@@ -45,7 +48,7 @@ pub(super) struct Inner<T: Transport> {
     sq: Opaque<bindings::nvmet_sq>,
     #[pin]
     cq: Opaque<bindings::nvmet_cq>,
-    port: PortHandle,
+    port: PortUser,
     owner: Arc<T::Queue>,
     #[pin]
     _pin: PhantomPinned,
@@ -80,8 +83,9 @@ impl<T: Transport> SubQueue<T> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`.
-    pub(crate) fn new(owner: Arc<T::Queue>, port: PortHandle) -> Result<Self> {
+    /// `ENOMEM`; `ENODEV` if the port has been disabled.
+    pub(crate) fn new(owner: Arc<T::Queue>, port: &PortHandle<T>) -> Result<Self> {
+        let port = port.enter()?;
         let inner = KBox::try_pin_init(
             try_pin_init!(Inner {
                 sq: Opaque::zeroed(),

@@ -35,7 +35,10 @@ use kernel::{
 
 use super::{
     command::Completed,
-    port::Port,
+    port::{
+        Enabled,
+        Port, //
+    },
     queue::{
         CtrlId,
         Inner, //
@@ -71,11 +74,11 @@ pub(crate) trait Transport: Sized + Send + Sync + 'static {
     const MDTS: u8;
 
     /// Starts to listen. The core's `nvmet_config_sem` is held for writing.
-    fn add_port(self: ArcBorrow<'_, Self>, port: &mut Port<'_>) -> Result<Arc<Self::Port>>;
+    fn add_port(self: ArcBorrow<'_, Self>, port: &mut Port<'_, Self>) -> Result<Arc<Self::Port>>;
 
     /// Stops listening, and sees to it that the connections that came in on the port are released,
-    /// on the [core's workqueue](super::workqueue), where that work has to have been queued when
-    /// this returns. The core's `nvmet_config_sem` is held for writing.
+    /// for which the core waits before it frees the port. Its `nvmet_config_sem` is held for
+    /// writing.
     fn remove_port(&self, port: Arc<Self::Port>);
 
     /// Takes back a command that the core has been given. In any context, up to softirq and with
@@ -170,6 +173,12 @@ impl<T: Transport> Drop for Registration<T> {
     }
 }
 
+/// What `priv` of a port points to.
+struct AddedPort<T: Transport> {
+    port: Arc<T::Port>,
+    enabled: Arc<Enabled>,
+}
+
 /// The operations of a transport.
 pub(super) fn ops<T: Transport>() -> *const bindings::nvmet_fabrics_ops {
     &Operations::<T>::TABLE
@@ -212,12 +221,18 @@ impl<T: Transport> Operations<T> {
     unsafe extern "C" fn add_port(raw: *mut bindings::nvmet_port) -> i32 {
         from_result(|| {
             let raw = NonNull::new(raw).ok_or(EINVAL)?;
+            // SAFETY: `remove_port` closes it, or this function does.
+            let enabled = unsafe { Enabled::new(raw) }?;
+            // Nothing that could fail is done once the transport has added the port.
+            let place = KBox::<AddedPort<T>>::new_uninit(GFP_KERNEL)?;
             // SAFETY: By the contract of this function.
-            let mut port = unsafe { Port::new(raw) };
+            let mut settings = unsafe { Port::<T>::new(&enabled) };
             // SAFETY: This is one of the operations.
-            let added = unsafe { Self::driver() }.add_port(&mut port)?;
+            let added = unsafe { Self::driver() }.add_port(&mut settings);
+            let port = added.inspect_err(|_| enabled.close())?;
+            let added = place.write(AddedPort { port, enabled });
             // SAFETY: `priv` of a port is the transport's.
-            unsafe { (*raw.as_ptr()).priv_ = Arc::into_raw(added).cast_mut().cast() };
+            unsafe { (*raw.as_ptr()).priv_ = KBox::into_raw(added).cast() };
             Ok(0)
         })
     }
@@ -226,10 +241,13 @@ impl<T: Transport> Operations<T> {
     ///
     /// `nvmet_disable_port()` calls this once for a port for which `add_port` succeeded.
     unsafe extern "C" fn remove_port(raw: *mut bindings::nvmet_port) {
-        // SAFETY: The port is alive, and `add_port` has set `priv`, which nobody else uses.
-        let port = unsafe { Arc::from_raw((*raw).priv_.cast::<T::Port>()) };
+        // SAFETY: The port is alive.
+        let added = unsafe { (*raw).priv_ }.cast::<AddedPort<T>>();
+        // SAFETY: `add_port` has set `priv`, which nobody else uses.
+        let AddedPort { port, enabled } = KBox::into_inner(unsafe { KBox::from_raw(added) });
         // SAFETY: This is one of the operations.
         unsafe { Self::driver() }.remove_port(port);
+        enabled.close();
     }
 
     /// # Safety
@@ -293,7 +311,7 @@ impl<T: Transport> Operations<T> {
     ) {
         // SAFETY: `sq` of a request that is being executed is set, and kept by the request.
         let queue = unsafe { Inner::<T>::owner((*req).sq) };
-        // SAFETY: The port is alive as long as the queue, see `PortHandle`.
+        // SAFETY: The port is alive as long as the queue, which uses it.
         let given = unsafe { (*raw).disc_addr.traddr };
         // SAFETY: By the contract of this function.
         let out = unsafe { core::slice::from_raw_parts_mut(out, given.len()) };
