@@ -15,19 +15,31 @@ use kernel::{
 };
 
 use super::{
+    budget::Account,
+    connect,
     queue::Queue,
     recv::{
         Context,
         Receiver, //
     },
-    send::Sender,
+    send::{
+        self,
+        Sender, //
+    },
     slots::Slots,
     transport::Target, //
 };
 use crate::{
-    abstractions::nvmet::{
-        queue::SubQueue,
-        status::Status, //
+    abstractions::{
+        inbox::Fifo,
+        nvmet::{
+            command::{
+                Completed,
+                Request, //
+            },
+            queue::SubQueue,
+            status::Status, //
+        }, //
     },
     wire::{
         self,
@@ -83,13 +95,15 @@ impl Vigil {
 
 /// The moving parts of a connection, which only its work touches.
 ///
-/// Dropped in this order: the receiver and the slots have commands that keep the queue from being
-/// destroyed.
+/// Taken apart in this order: the receiver and the slots have commands that keep the queue from
+/// being destroyed.
 pub(super) struct Io {
     recv: Receiver,
     slots: Slots,
     send: Sender,
     sq: SubQueue<Target>,
+    /// Commands that the core has given back, on their way to `send`.
+    done: Fifo<Completed>,
     vigil: Vigil,
 }
 
@@ -103,9 +117,10 @@ impl Io {
         let port = queue.port();
         let this = Self {
             recv: Receiver::new(),
-            slots: Slots::for_connect()?,
+            slots: Slots::new(Account::new(port.target().clone()))?,
             send: Sender::new()?,
             sq: SubQueue::new(queue.clone(), port.handle())?,
+            done: Fifo::new(),
             vigil: Vigil::new(port.target().idle_poll()),
         };
         Ok(KBox::new(this, GFP_KERNEL)?)
@@ -133,31 +148,92 @@ impl Io {
     fn turn(&mut self, queue: &Queue) -> Result<bool, Fault> {
         let received = queue.bell().answer() && self.receive(queue)?;
 
-        queue.inbox().drain_into(self.send.answers());
+        queue.inbox().drain_into(&mut self.done);
+        while let Some(mut command) = self.done.pop() {
+            // However long it takes the host to have its answer.
+            if !send::sends_data(&command) {
+                self.slots.take_back(&mut command);
+            }
+            self.send.answers().push(command);
+        }
         let sqhd_disabled = self.sq.sqhd_disabled();
         let sent = self
             .send
             .run(queue.socket(), &mut self.slots, sqhd_disabled)?;
-        Ok(received || sent)
+
+        // Of the memory that commands have given back since.
+        let resumed = self.with_receiver(queue, |recv, context| recv.resume(context))?;
+        self.execute(queue);
+        Ok(received || sent || resumed)
     }
 
-    /// Takes in what has arrived, and executes what is complete. Returns whether there was
-    /// anything.
-    fn receive(&mut self, queue: &Queue) -> Result<bool, Fault> {
+    /// Calls `f` with the receiver and what it works with.
+    fn with_receiver<R>(
+        &mut self,
+        queue: &Queue,
+        f: impl FnOnce(&mut Receiver, &mut Context<'_>) -> R,
+    ) -> R {
         let mut context = Context {
             queue,
             sq: &mut self.sq,
             slots: &mut self.slots,
             send: &mut self.send,
         };
-        let received = self.recv.run(queue.socket(), &mut context)?;
+        f(&mut self.recv, &mut context)
+    }
+
+    /// Takes in what has arrived, and executes what is complete. Returns whether there was
+    /// anything.
+    fn receive(&mut self, queue: &Queue) -> Result<bool, Fault> {
+        let received =
+            self.with_receiver(queue, |recv, context| recv.run(queue.socket(), context))?;
+        self.execute(queue);
+        Ok(received)
+    }
+
+    /// Executes what is complete.
+    fn execute(&mut self, queue: &Queue) {
         while let Some(request) = self.recv.next_ready() {
-            if let Err(request) = request.execute(&mut self.sq) {
-                // All that are ready came in on this queue.
-                self.send.answers().push(request.fail(Status::INTERNAL));
+            let executed = match queue.role() {
+                Some(_) => execute(request, &mut self.sq),
+                None => self.connect(queue, request),
+            };
+            if let Err(answer) = executed {
+                self.send.answers().push(answer);
             }
         }
-        Ok(received)
+    }
+
+    /// Executes a connect command, if there is what the queue needs; the core accepts no other on a
+    /// connection that is not a queue yet.
+    fn connect(&mut self, queue: &Queue, request: Request) -> Result<(), Completed> {
+        match connect::prepare(queue, request.sqe(), &mut self.slots) {
+            Ok(count) => {
+                execute(request, &mut self.sq)?;
+                if queue.role().is_some() {
+                    self.slots.open(count);
+                }
+                Ok(())
+            }
+            Err(status) => Err(request.fail(status)),
+        }
+    }
+
+    /// Ends all commands, and waits for those that the core has. May sleep.
+    pub(super) fn end(this: KBox<Self>) {
+        let Self {
+            recv,
+            slots,
+            send,
+            sq,
+            ..
+        } = KBox::into_inner(this);
+        drop(recv);
+        let account = slots.close();
+        drop(send);
+        drop(sq);
+        // What the core had was in it until now.
+        drop(account);
     }
 
     /// Says why the connection ends, to the log and to the host, and to the controller.
@@ -188,4 +264,12 @@ impl Io {
             }
         }
     }
+}
+
+/// Gives a command to the core.
+fn execute(request: Request, sq: &mut SubQueue<Target>) -> Result<(), Completed> {
+    // All that are ready came in on this queue.
+    request
+        .execute(sq)
+        .map_err(|request| request.fail(Status::INTERNAL))
 }

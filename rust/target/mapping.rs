@@ -49,28 +49,20 @@ impl Limits {
     }
 }
 
-/// How the data of a command are transferred. Lengths are in bytes, and not 0.
+/// How the data of a command are transferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mapping {
     /// There are none.
     None,
-    /// To the controller, in the capsule.
+    /// To the controller, in the capsule: so many bytes, and not 0.
     InCapsule(u32),
     /// To the controller, in H2CData that are to be asked for.
-    Solicited(u32),
+    Solicited,
     /// To the host.
-    ToHost(u32),
+    ToHost,
 }
 
 impl Mapping {
-    /// The length of the data.
-    pub(super) fn len(self) -> u32 {
-        match self {
-            Self::None => 0,
-            Self::InCapsule(len) | Self::Solicited(len) | Self::ToHost(len) => len,
-        }
-    }
-
     /// Reads the SGL of the command `sqe`, which came with `capsule_len` bytes of data.
     ///
     /// # Errors
@@ -94,8 +86,8 @@ impl Mapping {
             }
             Sgl::InCapsule { len, .. } if len == capsule_len => Ok(Self::InCapsule(len)),
             Sgl::Null if capsule_len == 0 => Ok(Self::None),
-            Sgl::Transport { len } if capsule_len == 0 && is_write => Ok(Self::Solicited(len)),
-            Sgl::Transport { len } if capsule_len == 0 => Ok(Self::ToHost(len)),
+            Sgl::Transport { .. } if capsule_len == 0 && is_write => Ok(Self::Solicited),
+            Sgl::Transport { .. } if capsule_len == 0 => Ok(Self::ToHost),
             Sgl::Other { .. } => Err(Status::SGL_INVALID_TYPE),
             // The capsule has data that the SGL does not describe, or too few.
             Sgl::InCapsule { .. } | Sgl::Null | Sgl::Transport { .. } => {

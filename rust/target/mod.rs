@@ -15,16 +15,21 @@
 //! | `recv.rs`, `pending.rs` | from the stream to commands with their data |
 //! | `mapping.rs` | what the SGL of a command means |
 //! | `send.rs`, `train.rs` | from completed commands to the stream |
+//! | `connect.rs` | what a connection needs in order to become a queue |
 //! | `bell.rs` | when the work is queued |
 //! | `slots.rs`, `ring.rs` | where the commands of a connection are kept |
+//! | `budget.rs` | how much memory they may have |
 //!
 //! # The life of a command
 //!
 //! ```text
 //!   Slots --recv--> pending data --recv--> ready --io--> (target core) --> Queue::inbox
-//!     ^                                                                        |
+//!     ^  |             ^                     ^                                 |
+//!     |  +--> waiting -+---------------------+                                 |
 //!     +------------------ train <------------------ send <---------------------+
 //! ```
+//!
+//! A command with data waits if the connection has as much memory as it may ([`budget`]).
 //!
 //! Each arrow hands over ownership of the command, so that nobody else has it. The core is the
 //! only one that works outside of the connection's I/O work; it gives commands back through
@@ -34,17 +39,17 @@
 //!
 //! | lock | protects | held while |
 //! |---|---|---|
-//! | `nvmet_config_sem`, `nvmet_subsys::lock`, `nvmet_ctrl::lock` (core) | | calling [`Transport`] |
-//! | `Queue::hooked` | the socket callbacks of a connection | installing and removing them |
 //! | `Queue::io` | a connection's streams and commands | working, which calls into the core |
-//! | `Port::listener` | the listening socket | accepting |
+//! | `nvmet_config_sem`, `nvmet_subsys::lock`, `nvmet_ctrl::lock` (core) | | executing, and calling [`Transport`] |
+//! | `Port::listener` | the listening socket | accepting, which adds a connection |
+//! | `Queue::hooked` | the socket callbacks of a connection | installing them |
 //! | `Target::queues` | the list of connections | shutting sockets down |
-//! | `Queue::fresh` | slots to be added | |
 //! | socket lock | the connection as the network sees it | parsing what has been received |
 //!
 //! The core calls [`Transport`] with its own locks held, and takes the same ones when it executes
 //! a command inside of `Queue::io`. So nothing that the core calls takes `Queue::io`.
-//! Socket callbacks and [`Transport::completed`] come in softirq, and take no lock at all.
+//! None of the locks below it is held when a command is executed. Socket callbacks and
+//! [`Transport::completed`] come in softirq, and take no lock at all.
 //!
 //! [`Transport`]: crate::abstractions::nvmet::transport::Transport
 //! [`Transport::completed`]: crate::abstractions::nvmet::transport::Transport::completed
@@ -52,6 +57,8 @@
 #![deny(unsafe_code)]
 
 mod bell;
+mod budget;
+mod connect;
 mod io;
 mod mapping;
 mod pending;

@@ -68,7 +68,10 @@ impl Port {
     ///
     /// `EINVAL` for an address that is none, `EOPNOTSUPP` if TLS is asked for, `EADDRINUSE` and
     /// whatever else the network says.
-    pub(super) fn start(target: Arc<Target>, settings: &mut Settings<'_, Target>) -> Result<Arc<Self>> {
+    pub(super) fn start(
+        target: Arc<Target>,
+        settings: &mut Settings<'_, Target>,
+    ) -> Result<Arc<Self>> {
         let id = settings.id();
         let family = settings.family().ok_or(EINVAL).inspect_err(|_| {
             pr_err!("port {id}: addr_adrfam must be ipv4 or ipv6\n");

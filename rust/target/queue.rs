@@ -31,7 +31,6 @@ use super::{
     bell::Bell,
     io::Io,
     port::Port,
-    slots::Slots,
     transport::Target, //
 };
 use crate::abstractions::{
@@ -91,9 +90,6 @@ pub(crate) struct Queue {
     bell: Bell,
     /// Commands that the core has given back.
     inbox: Inbox<Completed>,
-    /// Slots for the commands of the queue that this has become.
-    #[pin]
-    fresh: Mutex<Option<Slots>>,
     #[pin]
     hooked: Mutex<Option<Hooked<Doorbell>>>,
     #[pin]
@@ -139,7 +135,6 @@ impl Queue {
                 closing: AtomicFlag::new(false),
                 bell: Bell::new(),
                 inbox: Inbox::new(),
-                fresh <- new_mutex!(None, "nvmet_mptcp::Queue::fresh"),
                 hooked <- new_mutex!(None, "nvmet_mptcp::Queue::hooked"),
                 io <- new_mutex!(Stage::New, "nvmet_mptcp::Queue::io"),
                 io_work <- new_work!("nvmet_mptcp::Queue::io_work"),
@@ -177,6 +172,11 @@ impl Queue {
     /// The number of the connection, for the log.
     pub(super) fn id(&self) -> u32 {
         self.id
+    }
+
+    /// The transport.
+    pub(super) fn target(&self) -> &Target {
+        &self.target
     }
 
     /// The port that the connection came in on.
@@ -219,18 +219,9 @@ impl Queue {
         self.closing.load(Relaxed)
     }
 
-    /// Makes room for the commands of the queue that the connection becomes.
-    pub(super) fn install(&self, role: Role, slots: Slots) {
-        *self.fresh.lock() = Some(slots);
+    /// The connection has become a queue.
+    pub(super) fn install(&self, role: Role) {
         self.role.populate(role);
-    }
-
-    /// Adds the slots that [`Queue::install`] has brought, if it has.
-    pub(super) fn adopt_slots(&self, slots: &mut Slots) {
-        if let Some(mut fresh) = self.fresh.lock().take() {
-            core::mem::swap(slots, &mut fresh);
-            slots.adopt(fresh);
-        }
     }
 
     /// Takes a command back from the core. From any context.
@@ -305,7 +296,6 @@ impl WorkItem<1> for Queue {
 
     /// Takes the connection apart; runs once, on the core's workqueue.
     fn run(this: Arc<Self>) {
-        this.target.remove(&this);
         // No more events.
         let hooked = this.hooked.lock().take();
         drop(hooked);
@@ -313,10 +303,12 @@ impl WorkItem<1> for Queue {
         // No more commands: those that wait for data are forgotten, and those that the core has
         // are waited for.
         let stage = core::mem::replace(&mut *this.io.lock(), Stage::Down);
-        drop(stage);
+        if let Stage::Up(io) = stage {
+            Io::end(io);
+        }
         // They may have queued the work again when they were done.
         cancel_sync::<Self, 0>(&this);
-        this.target.released();
+        this.target.remove(&this);
     }
 }
 

@@ -40,6 +40,7 @@ use crate::{
     glue::KernelCrc,
     wire::{
         self,
+        sqe,
         CapsuleCmd,
         Decoder,
         Event,
@@ -72,6 +73,10 @@ pub(super) struct Receiver {
     payload: Option<Payload>,
     /// Commands that have all of their data.
     ready: Fifo<Request>,
+    /// The first command that waits for memory.
+    stalled: Option<Request>,
+    /// Those behind it.
+    waiting: Fifo<Request>,
 }
 
 impl Receiver {
@@ -82,6 +87,8 @@ impl Receiver {
             data_digest: false,
             payload: None,
             ready: Fifo::new(),
+            stalled: None,
+            waiting: Fifo::new(),
         }
     }
 
@@ -167,17 +174,9 @@ impl Receiver {
 
     /// Starts a command.
     fn capsule(&mut self, capsule: &CapsuleCmd, context: &mut Context<'_>) -> Result<(), Fault> {
-        let slot = match context.slots.get() {
-            Some(slot) => slot,
-            None => {
-                context.queue.adopt_slots(context.slots);
-                // More commands at a time than the host said there would be.
-                context
-                    .slots
-                    .get()
-                    .ok_or(wire::Error::unexpected(PduType::CapsuleCmd))?
-            }
-        };
+        // More commands at a time than the host said there would be are too many.
+        let slot = context.slots.get()?;
+        let slot = slot.ok_or(wire::Error::unexpected(PduType::CapsuleCmd))?;
         match slot.init(context.sq, &capsule.sqe) {
             Ok(request) => self.map(request, capsule.data_len, context),
             Err(refused) => {
@@ -187,7 +186,7 @@ impl Receiver {
         }
     }
 
-    /// Gives a command memory for its data, and sees to it that they come.
+    /// Reads what a command says about its data, and sees to it that they come.
     fn map(
         &mut self,
         mut request: Request,
@@ -202,22 +201,65 @@ impl Receiver {
                 return Ok(());
             }
         };
-        let len = mapping.len();
-        if len != 0 && request.alloc_data(len).is_err() {
-            self.refuse(request.fail(Status::INTERNAL), capsule_len, context);
-            return Ok(());
-        }
-
         match mapping {
-            Mapping::None | Mapping::ToHost(_) => self.ready.push(request),
-            Mapping::InCapsule(_) => self.payload = Some(Payload::in_capsule(request)),
-            Mapping::Solicited(len) => {
-                let (command, r2t) = Awaited::new(request, len);
-                let r2t = r2t.ok_or(EINVAL)?;
-                context.slots.solicit(command, r2t).map_err(|_| EINVAL)?;
+            Mapping::None => self.ready.push(request),
+            Mapping::InCapsule(len) => match context.slots.provide_now(&mut request, len) {
+                Ok(()) => self.payload = Some(Payload::in_capsule(request)),
+                Err(_) => self.refuse(request.fail(Status::INTERNAL), capsule_len, context),
+            },
+            // Those that came before are first.
+            Mapping::Solicited | Mapping::ToHost if self.stalled.is_some() => {
+                self.waiting.push(request);
+            }
+            Mapping::Solicited | Mapping::ToHost => {
+                self.stalled = self.begin(request, context)?;
             }
         }
         Ok(())
+    }
+
+    /// Gives a command memory, and has it executed, or asks for its data. Hands it back if it has
+    /// to wait.
+    fn begin(
+        &mut self,
+        mut request: Request,
+        context: &mut Context<'_>,
+    ) -> Result<Option<Request>, Fault> {
+        let len = sqe::sgl1(request.sqe()).len();
+        match context.slots.provide(&mut request, len) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Some(request)),
+            Err(_) => {
+                context.send.answers().push(request.fail(Status::INTERNAL));
+                return Ok(None);
+            }
+        }
+        if sqe::transfers_to_controller(request.sqe()) {
+            let (command, r2t) = Awaited::new(request, len);
+            let r2t = r2t.ok_or(EINVAL)?;
+            context.slots.solicit(command, r2t).map_err(|_| EINVAL)?;
+        } else {
+            self.ready.push(request);
+        }
+        Ok(None)
+    }
+
+    /// Lets the commands begin that wait for memory, as far as there is some now. Returns whether
+    /// any did.
+    ///
+    /// # Errors
+    ///
+    /// None that a peer could bring about.
+    pub(super) fn resume(&mut self, context: &mut Context<'_>) -> Result<bool, Fault> {
+        let mut resumed = false;
+        while let Some(request) = self.stalled.take().or_else(|| self.waiting.pop()) {
+            self.stalled = self.begin(request, context)?;
+            if self.stalled.is_some() {
+                break;
+            }
+            resumed = true;
+        }
+        Ok(resumed)
     }
 
     /// Answers a command that has failed, when the data in its capsule have been received: a host
@@ -249,7 +291,10 @@ impl Receiver {
         let payload = self.payload.take().ok_or(EINVAL)?;
         match payload.finish(digest, context.queue.id()) {
             Outcome::Ready(request) => self.ready.push(request),
-            Outcome::Failed(answer) => context.send.answers().push(answer),
+            Outcome::Failed(mut answer) => {
+                context.slots.take_back(&mut answer);
+                context.send.answers().push(answer);
+            }
             Outcome::Awaited(command) => {
                 context.slots.await_data(command).map_err(|_| EINVAL)?;
             }

@@ -34,6 +34,23 @@ impl<T> Ring<T> {
         })
     }
 
+    /// Makes room for `capacity` elements, if there is less. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, and nothing has changed.
+    pub(super) fn grow(&mut self, capacity: usize) -> Result {
+        if capacity > self.places.len() {
+            let mut larger = Self::new(capacity)?;
+            while let Some(element) = self.pop() {
+                // There is room for all of them.
+                let _ = larger.push(element);
+            }
+            *self = larger;
+        }
+        Ok(())
+    }
+
     /// Adds an element at the end; hands it back if there is no room.
     pub(super) fn push(&mut self, element: T) -> Result<(), T> {
         let capacity = self.places.len();

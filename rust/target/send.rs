@@ -145,10 +145,7 @@ impl Sender {
         slots: &mut Slots,
         sqhd_disabled: bool,
     ) -> Result<Item, Fault> {
-        let has_data = command.data_len() != 0
-            && !sqe::transfers_to_controller(command.sqe())
-            && succeeded(&command);
-        if has_data {
+        if sends_data(&command) {
             return self.data(command, sqhd_disabled);
         }
         let response = CapsuleResp {
@@ -209,6 +206,11 @@ impl Sender {
         }
         Ok(())
     }
+}
+
+/// Whether a command's data are sent to the host.
+pub(super) fn sends_data(command: &Completed) -> bool {
+    command.data_len() != 0 && !sqe::transfers_to_controller(command.sqe()) && succeeded(command)
 }
 
 /// Whether a command has succeeded. The lowest bit is not part of the status.

@@ -5,13 +5,18 @@
 use kernel::prelude::*;
 
 use super::{
+    budget::Account,
     pending::Awaited,
     ring::Ring, //
 };
 use crate::{
-    abstractions::nvmet::command::{
-        Completed,
-        Free, //
+    abstractions::nvmet::{
+        command::{
+            Completed,
+            Free,
+            Request, //
+        },
+        data::Effort, //
     },
     wire::{
         H2CData,
@@ -19,11 +24,16 @@ use crate::{
     }, //
 };
 
-/// The slots of a connection that no command occupies, and the commands that wait for H2CData.
+/// What a place for a slot takes of memory in bytes.
+const PLACE: usize = size_of::<Free>() + size_of::<Option<Awaited>>() + size_of::<Option<R2T>>();
+
+/// The slots of a connection that no command occupies, the commands that wait for H2CData, and the
+/// memory that commands have.
 ///
 /// The slots are numbered from 0, which is the only one until the connection has become a queue of
-/// a controller and it is known how many there are to be. The number of a slot is the tag of the
-/// R2T for the command in it.
+/// a controller and it is known how many there may be. The number of a slot is the tag of the R2T
+/// for the command in it. A slot is made when it is needed first: few hosts ever have as many
+/// commands under way as they say.
 pub(super) struct Slots {
     /// Last in, first out, because that one is still in the CPU's cache.
     free: KVVec<Free>,
@@ -31,71 +41,132 @@ pub(super) struct Slots {
     awaited: KVVec<Option<Awaited>>,
     /// The R2Ts that have not been sent, at most one for each command.
     r2ts: Ring<R2T>,
+    /// How many slots there are.
+    made: u16,
+    /// How many there may be.
+    limit: u16,
+    account: Account,
 }
 
 impl Slots {
-    /// One slot, for a connect command. May sleep.
+    /// Room for a connect command. May sleep.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(super) fn for_connect() -> Result<Self> {
-        let mut slots = Self::with_capacity(1)?;
-        slots.free.push(Free::new(0)?, GFP_KERNEL)?;
+    pub(super) fn new(account: Account) -> Result<Self> {
+        let mut slots = Self {
+            free: KVVec::new(),
+            awaited: KVVec::new(),
+            r2ts: Ring::new(0)?,
+            made: 0,
+            limit: 1,
+            account,
+        };
+        slots.reserve(1)?;
         Ok(slots)
     }
 
-    /// Slots for `count` commands, besides the first one, which is elsewhere. May sleep.
+    /// Makes room for `count` commands, which [`Slots::open`] will allow. May sleep.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(super) fn for_queue(count: u16) -> Result<Self> {
-        let mut slots = Self::with_capacity(usize::from(count).saturating_add(1))?;
-        for tag in (1..=count).rev() {
-            slots.free.push(Free::new(tag)?, GFP_KERNEL)?;
+    pub(super) fn reserve(&mut self, count: u16) -> Result {
+        let count = usize::from(count);
+        let more = count.saturating_sub(self.awaited.len());
+        self.r2ts.grow(count)?;
+        let occupied = self.free.len();
+        self.free
+            .reserve(count.saturating_sub(occupied), GFP_KERNEL)?;
+        self.awaited.reserve(more, GFP_KERNEL)?;
+        for _ in 0..more {
+            self.awaited.push(None, GFP_KERNEL)?;
         }
-        Ok(slots)
+        self.account.take_fixed(more.saturating_mul(PLACE));
+        Ok(())
     }
 
-    fn with_capacity(capacity: usize) -> Result<Self> {
-        let mut awaited = KVVec::with_capacity(capacity, GFP_KERNEL)?;
-        for _ in 0..capacity {
-            awaited.push(None, GFP_KERNEL)?;
-        }
-        Ok(Self {
-            free: KVVec::with_capacity(capacity, GFP_KERNEL)?,
-            awaited,
-            r2ts: Ring::new(capacity)?,
-        })
+    /// Allows `count` commands at a time, for which there is room.
+    pub(super) fn open(&mut self, count: u16) {
+        self.limit = count;
     }
 
-    /// Takes over what is left of the slots that there were before.
-    pub(super) fn adopt(&mut self, mut old: Self) {
-        while let Some(slot) = old.free.pop() {
-            self.put(slot);
-        }
-        for (new, old) in self.awaited.iter_mut().zip(old.awaited.iter_mut()) {
-            *new = old.take();
-        }
-        while let Some(r2t) = old.r2ts.pop() {
-            let _ = self.r2ts.push(r2t);
-        }
+    /// Ends all commands, and returns the account of those that are elsewhere.
+    pub(super) fn close(self) -> Account {
+        self.account
     }
 
-    /// Takes a slot; [`None`] if all are occupied.
-    pub(super) fn get(&mut self) -> Option<Free> {
-        self.free.pop()
+    /// Takes a slot; [`None`] if all are occupied. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(super) fn get(&mut self) -> Result<Option<Free>> {
+        if let Some(slot) = self.free.pop() {
+            return Ok(Some(slot));
+        }
+        if self.made >= self.limit {
+            return Ok(None);
+        }
+        let slot = Free::new(self.made)?;
+        self.made = self.made.saturating_add(1);
+        self.account.take_fixed(Free::SIZE);
+        Ok(Some(slot))
     }
 
-    fn put(&mut self, slot: Free) {
-        // There is room for all slots, but if there were not, this one would just be freed.
-        let _ = self.free.push_within_capacity(slot);
+    /// Gives a command memory for `len` bytes of data. May sleep.
+    ///
+    /// Returns whether it has; if not, it is to wait until others have given up theirs, which the
+    /// connection has then.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if there is none and no command of the connection will give any up.
+    pub(super) fn provide(&mut self, request: &mut Request, len: u32) -> Result<bool> {
+        if !self.account.admits(len) {
+            return Ok(false);
+        }
+        let last_chance = self.account.is_empty();
+        let effort = if last_chance {
+            Effort::Hard
+        } else {
+            Effort::Gentle
+        };
+        match request.alloc_data(len, effort) {
+            Ok(()) => self.account.take(len),
+            Err(error) if last_chance => return Err(error),
+            Err(_) => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Gives a command memory for the `len` bytes of data in its capsule. May sleep.
+    ///
+    /// It cannot wait, as its data are next in the stream, before those that others wait for. Nor
+    /// can a host hold this memory for long: what it gets for it is one command that is executed
+    /// when the capsule ends.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(super) fn provide_now(&mut self, request: &mut Request, len: u32) -> Result {
+        request.alloc_data(len, Effort::Hard)?;
+        self.account.take(len);
+        Ok(())
+    }
+
+    /// Takes back the memory of a command, which is not needed for the answer.
+    pub(super) fn take_back(&mut self, command: &mut Completed) {
+        self.account.give(command.data_len());
+        command.free_data();
     }
 
     /// Makes the slot of a command that has been answered available.
     pub(super) fn recycle(&mut self, command: Completed) {
-        self.put(command.recycle());
+        self.account.give(command.data_len());
+        // There is room for all slots, but if there were not, this one would just be freed.
+        let _ = self.free.push_within_capacity(command.recycle());
     }
 
     /// Asks for the `len` bytes of data of a command, and keeps it until they come.

@@ -20,13 +20,12 @@ use kernel::{
 };
 
 use super::{
+    budget::Pool,
     port::Port,
     queue::{
         Queue,
         Role, //
     },
-    slots::Slots,
-    BACKLOG,
     MDTS, //
 };
 use crate::abstractions::{
@@ -34,7 +33,6 @@ use crate::abstractions::{
         command::Completed,
         port::Port as Settings,
         queue::CtrlId,
-        status::Status,
         transport::{
             Transport,
             TRTYPE_MPTCP, //
@@ -47,18 +45,6 @@ use crate::abstractions::{
     }, //
 };
 
-/// The deepest queue that a host may have, as in the core (`NVMET_MAX_QUEUE_SIZE`), which does not
-/// look at that of an admin queue.
-const MAX_DEPTH: u16 = 1024;
-
-/// The connections that there are.
-struct Queues {
-    /// Those that nobody has begun to release.
-    list: KVVec<Arc<Queue>>,
-    /// How many there are, those that are being released included.
-    alive: usize,
-}
-
 /// The transport.
 #[pin_data]
 pub(crate) struct Target {
@@ -69,8 +55,10 @@ pub(crate) struct Target {
     /// How long a connection looks for more to do before its work ends; 0 for not at all.
     idle_poll: Delta,
     last_id: Atomic<u32>,
+    pool: Pool,
+    /// The connections that there are, until they have been released.
     #[pin]
-    queues: Mutex<Queues>,
+    queues: Mutex<KVVec<Arc<Queue>>>,
     /// A connection has been released.
     #[pin]
     released: CondVar,
@@ -93,13 +81,8 @@ impl Target {
                 so_priority,
                 idle_poll: Delta::from_micros(idle_poll_period_usecs.into()),
                 last_id: Atomic::new(0),
-                queues <- new_mutex!(
-                    Queues {
-                        list: KVVec::new(),
-                        alive: 0,
-                    },
-                    "nvmet_mptcp::Target::queues"
-                ),
+                pool: Pool::new(),
+                queues <- new_mutex!(KVVec::new(), "nvmet_mptcp::Target::queues"),
                 released <- new_condvar!("nvmet_mptcp::Target::released"),
             }? Error),
             GFP_KERNEL,
@@ -126,52 +109,45 @@ impl Target {
         self.last_id.fetch_add(1, Relaxed)
     }
 
+    /// The memory that all connections may hold.
+    pub(super) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     /// Adds a connection. May sleep.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
     pub(super) fn add(&self, queue: Arc<Queue>) -> Result {
-        let mut queues = self.queues.lock();
-        queues.list.push(queue, GFP_KERNEL)?;
-        queues.alive += 1;
-        Ok(())
+        Ok(self.queues.lock().push(queue, GFP_KERNEL)?)
     }
 
-    /// Removes a connection that is being released.
+    /// Removes a connection that has been released.
     pub(super) fn remove(&self, queue: &Arc<Queue>) {
         let mut queues = self.queues.lock();
-        let at = queues
-            .list
-            .iter()
-            .position(|other| Arc::ptr_eq(other, queue));
+        let at = queues.iter().position(|other| Arc::ptr_eq(other, queue));
         if let Some(at) = at {
-            let last = queues.list.len().saturating_sub(1);
-            queues.list.swap(at, last);
-            queues.list.pop();
+            let last = queues.len().saturating_sub(1);
+            queues.swap(at, last);
+            queues.pop();
         }
-    }
-
-    /// A connection has been released.
-    pub(super) fn released(&self) {
-        self.queues.lock().alive -= 1;
         self.released.notify_all();
     }
 
     /// Shuts the connections down that `select` selects.
     fn shutdown(&self, select: impl Fn(&Queue) -> bool) {
-        for queue in self.queues.lock().list.iter() {
+        for queue in self.queues.lock().iter() {
             if select(queue) {
                 queue.shutdown();
             }
         }
     }
 
-    /// How many connections of `port` wait to be released.
-    fn closing(&self, port: &Arc<Port>) -> usize {
+    /// How many connections of `port` have ended and are not released yet.
+    pub(super) fn closing(&self, port: &Arc<Port>) -> usize {
         let queues = self.queues.lock();
         queues
-            .list
             .iter()
             .filter(|queue| queue.is_closing() && Arc::ptr_eq(queue.port(), port))
             .count()
@@ -199,31 +175,8 @@ impl Transport for Target {
         queue.completed(command);
     }
 
-    /// Makes room for twice as many commands as the host may have under way, as the C driver does:
-    /// a host may send the next one when it has seen an answer that we are not done with.
-    fn install_queue(
-        &self,
-        queue: &Arc<Queue>,
-        ctrl: CtrlId,
-        qid: u16,
-        depth: u16,
-    ) -> Result<(), Status> {
-        let id = queue.id();
-        // A host that connects again and again must wait for what it leaves behind.
-        if qid == 0 && self.closing(queue.port()) > BACKLOG as usize {
-            pr_warn!("queue {id}: too many connections are still being released\n");
-            return Err(Status::CONNECT_CTRL_BUSY);
-        }
-        if !(1..=MAX_DEPTH).contains(&depth) {
-            pr_err!("queue {id}: depth {depth} must be 1 to {MAX_DEPTH}\n");
-            return Err(Status::CONNECT_INVALID_PARAM);
-        }
-        let slots = Slots::for_queue(depth.saturating_mul(2)).map_err(|_| {
-            pr_err!("queue {id}: no memory for {depth} commands\n");
-            Status::INTERNAL
-        })?;
-        queue.install(Role { ctrl, qid }, slots);
-        Ok(())
+    fn install_queue(&self, queue: &Arc<Queue>, ctrl: CtrlId, qid: u16) {
+        queue.install(Role { ctrl, qid });
     }
 
     fn delete_ctrl(&self, ctrl: CtrlId) {
@@ -237,8 +190,8 @@ impl Transport for Target {
     fn host_addr(&self, ctrl: CtrlId) -> Option<SockAddr> {
         let queues = self.queues.lock();
         queues
-            .list
             .iter()
+            .filter(|queue| !queue.is_closing())
             .find(|queue| {
                 queue
                     .role()
@@ -250,7 +203,7 @@ impl Transport for Target {
     fn unregistered(&self) {
         self.shutdown(|_| true);
         let mut queues = self.queues.lock();
-        while queues.alive != 0 {
+        while !queues.is_empty() {
             self.released.wait(&mut queues);
         }
     }

@@ -9,9 +9,12 @@
 //! | 3:2 | CID, command identifier |
 //! | 4 | FCTYPE, in a fabrics command |
 //! | 39:24 | SGL1: address (8 bytes), length (4), reserved (3), descriptor type (1) |
+//! | 43:42 | QID, in a connect command |
+//! | 45:44 | SQSIZE, in a connect command: the number of entries less 1 |
 //!
-//! Specification: NVMe Base Specification 2.0, figures 86 and 87 (SQE), section 4.1.2 (SGL); TCP
-//! transport section 3.3.2 (which descriptors there are). C counterpart: `struct nvme_command`.
+//! Specification: NVMe Base Specification 2.0, figures 86 and 87 (SQE), sections 4.1.2 (SGL) and 6.3
+//! (Connect); TCP transport section 3.3.2 (which descriptors there are). C counterparts: `struct
+//! nvme_command`, `struct nvmf_connect_command`.
 
 use super::field::{
     get,
@@ -23,6 +26,9 @@ pub const LEN: usize = 64;
 
 /// The opcode that all fabrics commands share (`nvme_fabrics_command`).
 const FABRICS: u8 = 0x7f;
+
+/// The type of the fabrics command Connect (`nvme_fabrics_type_connect`).
+const CONNECT: u8 = 0x01;
 
 /// PSDT 01b: data are described by SGLs, metadata, if any, by one buffer
 /// (`NVME_CMD_SGL_METABUF`).
@@ -84,6 +90,24 @@ pub fn command_id(sqe: &[u8; LEN]) -> u16 {
     u16::from_le_bytes(get::<2, 2, LEN>(sqe))
 }
 
+/// What a connect command asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connect {
+    /// The number of the queue; 0 is the admin queue.
+    pub qid: u16,
+    /// The number of entries of its submission queue less 1.
+    pub sqsize: u16,
+}
+
+/// Reads a connect command; [`None`] if it is another one.
+pub fn connect(sqe: &[u8; LEN]) -> Option<Connect> {
+    let [fctype] = get::<4, 1, LEN>(sqe);
+    (opcode(sqe) == FABRICS && fctype == CONNECT).then(|| Connect {
+        qid: u16::from_le_bytes(get::<42, 2, LEN>(sqe)),
+        sqsize: u16::from_le_bytes(get::<44, 2, LEN>(sqe)),
+    })
+}
+
 /// Whether the command's data, if it has any, go from host to controller (`nvme_is_write()`).
 pub fn transfers_to_controller(sqe: &[u8; LEN]) -> bool {
     let [fctype] = get::<4, 1, LEN>(sqe);
@@ -141,12 +165,16 @@ mod tests {
             len: 1024,
         };
         assert_eq!(sgl1(sqe), want);
+
+        let want = Connect { qid: 0, sqsize: 31 };
+        assert_eq!(connect(sqe), Some(want));
     }
 
     #[test]
     fn sqe_golden_others() {
         let read = golden::sqe(&golden::READ);
         assert_eq!(opcode(read), 0x02);
+        assert_eq!(connect(read), None);
         assert!(!transfers_to_controller(read));
         assert_eq!(sgl1(read), Sgl::Transport { len: 4096 });
 

@@ -30,6 +30,7 @@ use core::{
 use kernel::prelude::*;
 
 use super::{
+    data::Effort,
     queue::SubQueue,
     slot::{
         self,
@@ -58,6 +59,9 @@ const READ: u8 = bindings::nvme_opcode_nvme_cmd_read as u8;
 pub(crate) struct Free(Owned);
 
 impl Free {
+    /// What a slot takes of memory in bytes, without the data of a command.
+    pub(crate) const SIZE: usize = Owned::SIZE;
+
     /// Allocates a slot with a tag, by which the owner can find it again. May sleep.
     ///
     /// # Errors
@@ -124,10 +128,10 @@ impl Request {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn alloc_data(&mut self, len: u32) -> Result {
+    pub(crate) fn alloc_data(&mut self, len: u32, effort: Effort) -> Result {
         let req = self.0.req();
         let zeroed = !self.fills_its_data();
-        let allocated = self.0.data_mut().alloc(len, zeroed);
+        let allocated = self.0.data_mut().alloc(len, zeroed, effort);
 
         let (sg, nents) = self.0.data().as_raw();
         // SAFETY: The request is ours, and the list, if there is one, stays as long as the core
@@ -243,6 +247,11 @@ impl Completed {
     /// That memory, from `offset` on.
     pub(crate) fn data(&self, offset: u32) -> Cursor<'_> {
         self.0.data().cursor(offset as usize)
+    }
+
+    /// Frees the memory, which is not needed for the answer.
+    pub(crate) fn free_data(&mut self) {
+        self.0.data_mut().free();
     }
 
     /// Frees the memory, and makes the slot available for the next command.

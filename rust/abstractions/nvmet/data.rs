@@ -18,6 +18,31 @@ use crate::{
 /// Lists for at most this many pages are kept for the next command.
 const KEEP: usize = 32;
 
+/// How hard to try to get memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// What can be had without much reclaim: there will be another chance.
+    Gentle,
+    /// Everything but killing somebody for it.
+    Hard,
+}
+
+impl Effort {
+    const fn gfp(self) -> bindings::gfp_t {
+        match self {
+            Self::Gentle => bindings::GFP_SGL_GENTLE,
+            Self::Hard => bindings::GFP_SGL_HARD,
+        }
+    }
+}
+
+/// The memory of the machine in bytes.
+pub(crate) fn total_ram() -> usize {
+    // SAFETY: It reads a counter.
+    let pages = unsafe { bindings::helper_totalram_pages() };
+    pages.saturating_mul(PAGE_SIZE)
+}
+
 /// Pages for the data of one command, and room to describe them, which stays when they are freed.
 ///
 /// # Invariants
@@ -48,20 +73,23 @@ impl Data {
         }
     }
 
-    /// Allocates `len` bytes, in place of those that there are. May sleep, and fails silently
-    /// rather than try hard.
+    /// Allocates `len` bytes, in place of those that there are. May sleep, and fails silently.
     ///
     /// With `zeroed`, nothing that was in the pages before can be seen.
-    pub(super) fn alloc(&mut self, len: u32, zeroed: bool) -> Result {
+    pub(super) fn alloc(&mut self, len: u32, zeroed: bool, effort: Effort) -> Result {
         self.free();
         let zero = if zeroed { bindings::__GFP_ZERO } else { 0 };
         let mut nents = 0;
         // SAFETY: `nents` is a place for the result.
-        let sg = unsafe { bindings::sgl_alloc(len.into(), bindings::GFP_SGL | zero, &mut nents) };
+        let sg = unsafe { bindings::sgl_alloc(len.into(), effort.gfp() | zero, &mut nents) };
         if sg.is_null() {
             return Err(ENOMEM);
         }
-        let reserved = self.vecs.reserve(nents as usize, GFP_KERNEL | __GFP_NOWARN);
+        let flags = match effort {
+            Effort::Gentle => GFP_NOWAIT,
+            Effort::Hard => GFP_KERNEL,
+        };
+        let reserved = self.vecs.reserve(nents as usize, flags | __GFP_NOWARN);
         if reserved.is_err() {
             // SAFETY: It was just made, and nobody else has seen it.
             unsafe { bindings::sgl_free(sg) };

@@ -11,7 +11,7 @@
 //! C header: [`drivers/nvme/target/nvmet.h`](srctree/drivers/nvme/target/nvmet.h)
 
 pub(crate) mod command;
-mod data;
+pub(crate) mod data;
 pub(crate) mod port;
 pub(crate) mod queue;
 mod slot;

@@ -57,6 +57,9 @@ pub(super) struct Owned(NonNull<Slot>);
 unsafe impl Send for Owned {}
 
 impl Owned {
+    /// What a slot takes of memory in bytes.
+    pub(super) const SIZE: usize = size_of::<Slot>();
+
     /// Allocates a slot. May sleep.
     pub(super) fn new(tag: u16) -> Result<Self> {
         let slot = KBox::into_raw(KBox::new(

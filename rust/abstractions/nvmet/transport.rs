@@ -42,8 +42,7 @@ use super::{
     queue::{
         CtrlId,
         Inner, //
-    },
-    status::Status, //
+    }, //
 };
 use crate::{
     abstractions::sockaddr::SockAddr,
@@ -85,16 +84,13 @@ pub(crate) trait Transport: Sized + Send + Sync + 'static {
     /// locks held: does not sleep.
     fn completed(queue: &Arc<Self::Queue>, command: Completed);
 
-    /// Prepares for a connection to carry `depth` commands, now that it has been connected as
-    /// queue `qid` of a controller. Called inside of
+    /// A connection has been connected as queue `qid` of a controller. Called inside of
     /// [`Request::execute`](super::command::Request::execute).
-    fn install_queue(
-        &self,
-        queue: &Arc<Self::Queue>,
-        ctrl: CtrlId,
-        qid: u16,
-        depth: u16,
-    ) -> Result<(), Status>;
+    ///
+    /// Too late to refuse: the core would keep a reference to the controller, and a connection that
+    /// is half a queue of it. What the connection needs has to be there before its connect command
+    /// is executed.
+    fn install_queue(&self, queue: &Arc<Self::Queue>, ctrl: CtrlId, qid: u16);
 
     /// Shuts down the connections of a controller. The core may hold locks that executing a
     /// command takes.
@@ -282,15 +278,12 @@ impl<T: Transport> Operations<T> {
     /// connected to a controller.
     unsafe extern "C" fn install_queue(sq: *mut bindings::nvmet_sq) -> u16 {
         // SAFETY: `sq` is alive, and changed by connect commands only, of which this is one.
-        let (ctrl, qid, depth) = unsafe { ((*sq).ctrl, (*sq).qid, (*sq).size) };
+        let (ctrl, qid) = unsafe { ((*sq).ctrl, (*sq).qid) };
         // SAFETY: The command that is being executed keeps the queue.
         let owner = unsafe { Inner::<T>::owner(sq) };
         // SAFETY: This is one of the operations.
-        let driver = unsafe { Self::driver() };
-        match driver.install_queue(owner, CtrlId::of(ctrl), qid, depth) {
-            Ok(()) => 0,
-            Err(status) => status.as_raw(),
-        }
+        unsafe { Self::driver() }.install_queue(owner, CtrlId::of(ctrl), qid);
+        0
     }
 
     /// # Safety

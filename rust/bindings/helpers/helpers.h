@@ -87,5 +87,6 @@ bool helper_nvmet_port_secure_channel_required(struct nvmet_port *port);
 bool helper_nvme_is_write(const struct nvme_command *cmd);
 void helper_sgl_to_bvecs(struct scatterlist *sgl, unsigned int nents,
 			 struct bio_vec *vecs);
+unsigned long helper_totalram_pages(void);
 
 #endif /* _NVME_MPTCP_HELPERS_H */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Static inlines and macros of the NVMe target core, as functions for Rust. */
 #include <linux/bvec.h>
+#include <linux/mm.h>
 #include <linux/scatterlist.h>
 
 #include "nvmet.h"
@@ -29,4 +30,9 @@ void helper_sgl_to_bvecs(struct scatterlist *sgl, unsigned int nents,
 
 	for_each_sg(sgl, sg, nents, i)
 		bvec_set_page(&vecs[i], sg_page(sg), sg->length, sg->offset);
+}
+
+unsigned long helper_totalram_pages(void)
+{
+	return totalram_pages();
 }
