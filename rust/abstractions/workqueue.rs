@@ -12,6 +12,7 @@ use core::{
 };
 
 use kernel::{
+    container_of,
     prelude::*,
     sync::{
         atomic::{
@@ -21,6 +22,7 @@ use kernel::{
         Arc, //
     },
     workqueue::{
+        HasDelayedWork,
         HasWork,
         Queue,
         RawWorkItem,
@@ -200,6 +202,25 @@ where
     if unsafe { bindings::cancel_work_sync(work) } {
         // SAFETY: The work was pending and will not run, so the reference that `__enqueue` made
         // of an `Arc` by `into_raw` has no other owner now.
+        drop(unsafe { Arc::from_raw(raw) });
+    }
+}
+
+/// As [`cancel_sync`], for work that may be waiting for its time.
+pub fn cancel_delayed_sync<T, const ID: u64>(owner: &Arc<T>)
+where
+    T: WorkItem<ID, Pointer = Arc<T>> + HasDelayedWork<T, ID>,
+{
+    let raw = Arc::as_ptr(owner).cast_mut();
+    // SAFETY: `owner` is a valid value that holds the work.
+    let work = unsafe { T::raw_get_work(raw) };
+    // SAFETY: `work` points to a valid `Work`.
+    let work = unsafe { Work::raw_get(work) };
+    // SAFETY: `HasDelayedWork` says that it is part of a `delayed_work`.
+    let work = unsafe { container_of!(work, bindings::delayed_work, work) };
+    // SAFETY: The work is initialised and stays alive because of `owner`.
+    if unsafe { bindings::cancel_delayed_work_sync(work) } {
+        // SAFETY: As in `cancel_sync`.
         drop(unsafe { Arc::from_raw(raw) });
     }
 }

@@ -144,6 +144,11 @@ impl Io {
         Ok(true)
     }
 
+    /// Whether there is something to send, and nobody will say when to try again.
+    pub(super) fn is_starved(&self) -> bool {
+        self.send.is_starved()
+    }
+
     /// Receives, executes and sends once. Returns whether there was anything to do.
     fn turn(&mut self, queue: &Queue) -> Result<bool, Fault> {
         let received = queue.bell().answer() && self.receive(queue)?;

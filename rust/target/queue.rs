@@ -19,9 +19,13 @@ use kernel::{
         Mutex,
         SetOnce, //
     },
+    time::msecs_to_jiffies,
     workqueue::{
+        impl_has_delayed_work,
         impl_has_work,
+        new_delayed_work,
         new_work,
+        DelayedWork,
         Work,
         WorkItem, //
     }, //
@@ -47,10 +51,14 @@ use crate::abstractions::{
     sockaddr::SockAddr,
     socket::Socket,
     workqueue::{
+        cancel_delayed_sync,
         cancel_sync,
         WorkCpu, //
     }, //
 };
+
+/// How long to wait for memory that nobody announces, in ms.
+const PAUSE_MS: u32 = 10;
 
 /// What a connection has become.
 #[derive(Clone, Copy)]
@@ -98,11 +106,18 @@ pub(crate) struct Queue {
     io_work: Work<Queue, 0>,
     #[pin]
     release_work: Work<Queue, 1>,
+    /// Queues `io_work`.
+    #[pin]
+    later_work: DelayedWork<Queue, 2>,
 }
 
 impl_has_work! {
     impl HasWork<Self, 0> for Queue { self.io_work }
     impl HasWork<Self, 1> for Queue { self.release_work }
+}
+
+impl_has_delayed_work! {
+    impl HasDelayedWork<Self, 2> for Queue { self.later_work }
 }
 
 impl Queue {
@@ -139,6 +154,7 @@ impl Queue {
                 io <- new_mutex!(Stage::New, "nvmet_mptcp::Queue::io"),
                 io_work <- new_work!("nvmet_mptcp::Queue::io_work"),
                 release_work <- new_work!("nvmet_mptcp::Queue::release_work"),
+                later_work <- new_delayed_work!("nvmet_mptcp::Queue::later_work"),
             }? Error),
             GFP_KERNEL,
         )?;
@@ -257,11 +273,28 @@ impl Queue {
         let Stage::Up(io) = stage else {
             return false;
         };
-        io.run(self).unwrap_or_else(|fault| {
-            io.fail(self, fault);
-            self.shutdown();
-            false
-        })
+        match io.run(self) {
+            Ok(go_on) => {
+                if !go_on && io.is_starved() {
+                    self.work_later();
+                }
+                go_on
+            }
+            Err(fault) => {
+                io.fail(self, fault);
+                self.shutdown();
+                false
+            }
+        }
+    }
+
+    /// Has the work done after a while.
+    fn work_later(self: &Arc<Self>) {
+        let delay = msecs_to_jiffies(PAUSE_MS);
+        let _ = self
+            .target
+            .io_queue()
+            .enqueue_delayed::<Arc<Self>, 2>(self.clone(), delay);
     }
 
     /// Begins the end of the connection. From any context.
@@ -306,9 +339,20 @@ impl WorkItem<1> for Queue {
         if let Stage::Up(io) = stage {
             Io::end(io);
         }
+        cancel_delayed_sync::<Self, 2>(&this);
         // They may have queued the work again when they were done.
         cancel_sync::<Self, 0>(&this);
         this.target.remove(&this);
+    }
+}
+
+impl WorkItem<2> for Queue {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        if this.bell.ring() {
+            this.enqueue();
+        }
     }
 }
 

@@ -49,6 +49,7 @@ pub(super) struct Sender {
     answers: Fifo<Completed>,
     train: Train,
     places: SegmentBuffer,
+    starved: bool,
 }
 
 impl Sender {
@@ -63,6 +64,7 @@ impl Sender {
             answers: Fifo::new(),
             train: Train::new()?,
             places: SegmentBuffer::new(PLACES)?,
+            starved: false,
         })
     }
 
@@ -85,7 +87,7 @@ impl Sender {
     /// Sends as much as the socket takes. Returns whether it took anything.
     ///
     /// May sleep, but does not wait for the peer. If something is left, there is an event when
-    /// there is room again.
+    /// there is room again, unless [`Sender::is_starved`].
     ///
     /// # Errors
     ///
@@ -97,16 +99,30 @@ impl Sender {
         sqhd_disabled: bool,
     ) -> Result<bool, Fault> {
         let mut progress = false;
+        self.starved = false;
         for _ in 0..BUDGET {
             self.couple(slots, sqhd_disabled)?;
             match self.send_once(socket) {
-                Ok(0) | Err(EAGAIN) => break,
-                Ok(sent) => self.train.advance(sent, slots),
+                Ok(0) => break,
+                Ok(sent) => {
+                    self.starved = false;
+                    self.train.advance(sent, slots);
+                }
+                // Room that was made just before the socket noted that we wait for it wakes nobody.
+                Err(EAGAIN) if socket.is_writeable() && !self.starved => self.starved = true,
+                Err(EAGAIN) => break,
                 Err(error) => return Err(error.into()),
             }
             progress = true;
         }
         Ok(progress)
+    }
+
+    /// Whether the last send found no memory although there was room. If nothing is in flight whose
+    /// acknowledgement would be an event, there is none: MPTCP, unlike TCP, does not lend a
+    /// connection the memory for one packet.
+    pub(super) fn is_starved(&self) -> bool {
+        self.starved
     }
 
     fn send_once(&mut self, socket: &Socket) -> Result<usize> {
