@@ -16,7 +16,7 @@
 //! | `mapping.rs` | what the SGL of a command means |
 //! | `send.rs`, `train.rs` | from completed commands to the stream |
 //! | `connect.rs` | what a connection needs in order to become a queue |
-//! | `bell.rs` | when the work is queued |
+//! | `bell.rs`, `home.rs` | when and where the work is queued |
 //! | `slots.rs`, `ring.rs` | where the commands of a connection are kept |
 //! | `budget.rs` | how much memory they may have |
 //!
@@ -59,6 +59,7 @@
 mod bell;
 mod budget;
 mod connect;
+mod home;
 mod io;
 mod mapping;
 mod pending;

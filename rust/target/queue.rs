@@ -33,6 +33,7 @@ use kernel::{
 
 use super::{
     bell::Bell,
+    home::Home,
     io::Io,
     port::Port,
     transport::Target, //
@@ -52,8 +53,7 @@ use crate::abstractions::{
     socket::Socket,
     workqueue::{
         cancel_delayed_sync,
-        cancel_sync,
-        WorkCpu, //
+        cancel_sync, //
     }, //
 };
 
@@ -95,6 +95,7 @@ pub(crate) struct Queue {
     role: SetOnce<Role>,
     /// Its release has been queued.
     closing: AtomicFlag,
+    home: Home,
     bell: Bell,
     /// Commands that the core has given back.
     inbox: Inbox<Completed>,
@@ -145,6 +146,7 @@ impl Queue {
                 port: port.clone(),
                 local: socket.local_addr()?,
                 peer: socket.peer_addr()?,
+                home: Home::new(socket.incoming_cpu()),
                 socket: Arc::new(socket, GFP_KERNEL)?,
                 role: SetOnce::new(),
                 closing: AtomicFlag::new(false),
@@ -250,11 +252,10 @@ impl Queue {
 
     /// Queues the work, which is not queued and will not be by others. From any context.
     fn enqueue(self: &Arc<Self>) {
-        let cpu = WorkCpu::new(self.socket.incoming_cpu());
         let _ = self
             .target
             .io_queue()
-            .enqueue_on::<Arc<Self>, 0>(cpu, self.clone());
+            .enqueue_on::<Arc<Self>, 0>(self.home.cpu(), self.clone());
     }
 
     /// Works until there is nothing to do, or for long enough. Returns whether to go on soon.
@@ -361,6 +362,7 @@ struct Doorbell(Arc<Queue>);
 
 impl Events for Doorbell {
     fn data_ready(&self) {
+        self.0.home.data_came();
         if self.0.bell.ring_for_data() {
             self.0.enqueue();
         }
