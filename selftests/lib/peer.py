@@ -122,6 +122,11 @@ def play_target(case, address, port):
             sock.close()
 
 
-role, case, address, port = sys.argv[1:]
-play = play_host if role == "host" else play_target
-print(play(case, address, int(port)))
+def main():
+    role, case, address, port = sys.argv[1:]
+    play = play_host if role == "host" else play_target
+    print(play(case, address, int(port)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""A host that keeps to NVMe/TCP, and asks for more than it should get.
+
+	greedy.py CASE ADDRESS PORT NQN [ARGUMENT...]
+
+What it prints is said with each case. A case that holds something says "held"
+and keeps it until its standard input ends.
+"""
+import resource
+import socket
+import struct
+import sys
+import time
+
+from peer import CMD, H2C_DATA, ICREQ, ch, ic, receive
+
+RESP, C2H_DATA, R2T = 5, 7, 9
+FABRICS, PROPERTY_SET, CONNECT = 0x7f, 0, 1
+WRITE, READ, REPORT = 1, 2, 0x0e
+AER = 0x0c
+IN_CAPSULE, TRANSPORT = 0x01, 0x5a
+MIB = 1 << 20
+HOSTID = bytes.fromhex("7c2d2f4e0d1f4f599a572b7b0f6c9d01")
+HOSTNQN = b"nqn.2014-08.org.nvmexpress:uuid:7c2d2f4e-0d1f-4f59-9a57-2b7b0f6c9d01"
+LIMIT = 60
+
+
+def sqe(opcode, cid, length=0, sgl=TRANSPORT, nsid=0, tail=b""):
+    """A submission queue entry; tail is what begins at byte 40. In a fabrics
+    command nsid is the type."""
+    head = struct.pack("<BBHI16xQIBBBB", opcode, 0x40, cid, nsid, 0, length, 0, 0, 0, sgl)
+    return (head + tail).ljust(64, b"\0")
+
+
+class Queue:
+    """A connection, and what it has become."""
+
+    def __init__(self, where, receive_buffer=None):
+        self.sock = socket.socket()
+        if receive_buffer:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.sock.settimeout(LIMIT)
+        self.sock.connect(where)
+        self.sock.sendall(ic(ICREQ))
+        receive(self.sock, 128)
+
+    def submit(self, entry, data=b""):
+        self.sock.sendall(ch(CMD, 72 + len(data), hlen=72, pdo=72 if data else 0) + entry + data)
+
+    def pdu(self):
+        """Kind, header and data of the next PDU."""
+        common = receive(self.sock, 8)
+        kind, _, hlen, pdo, plen = struct.unpack("<BBBBI", common)
+        rest = common + receive(self.sock, plen - 8)
+        return kind, rest[:hlen], rest[pdo:] if pdo else b""
+
+    def answer(self):
+        """Status and result of the next completion, and the data before it."""
+        data = b""
+        while True:
+            kind, header, more = self.pdu()
+            data += more
+            if kind == RESP:
+                result, status = struct.unpack_from("<I10xH", header, 8)
+                return status >> 1 & 0x7ff, result, data
+
+    def enable(self):
+        """Sets CC.EN. Returns the status."""
+        tail = struct.pack("<B3xIQ", 0, 0x14, 0x460001)
+        self.submit(sqe(FABRICS, 1, nsid=PROPERTY_SET, tail=tail))
+        return self.answer()[0]
+
+    def connect(self, nqn, qid=0, sqsize=31, cntlid=0xffff, length=1024, sgl=IN_CAPSULE):
+        """Sends Connect, with its data if they are in the capsule."""
+        data = (HOSTID + struct.pack("<H", cntlid)).ljust(256, b"\0")
+        data += nqn.encode().ljust(256, b"\0") + HOSTNQN.ljust(256, b"\0")
+        data = data.ljust(1024, b"\0")
+        tail = struct.pack("<HHHBxI", 0, qid, sqsize, 0, 0)
+        self.submit(sqe(FABRICS, 0, length, sgl, CONNECT, tail), data if sgl == IN_CAPSULE else b"")
+
+
+def admin(where, nqn, sqsize=31):
+    """The admin queue of a new controller that is enabled, and its number."""
+    queue = Queue(where)
+    queue.connect(nqn, sqsize=sqsize)
+    status, cntlid, _ = queue.answer()
+    assert status == 0, f"Connect of an admin queue: {status:#x}"
+    assert queue.enable() == 0, "CC.EN"
+    return queue, cntlid & 0xffff
+
+
+def io(where, nqn, cntlid, qid, sqsize=127, receive_buffer=None):
+    """An I/O queue."""
+    queue = Queue(where, receive_buffer)
+    queue.connect(nqn, qid, sqsize, cntlid)
+    status = queue.answer()[0]
+    assert status == 0, f"Connect of I/O queue {qid}: {status:#x}"
+    return queue
+
+
+def rw(opcode, cid, length):
+    return sqe(opcode, cid, length, nsid=1, tail=struct.pack("<QHH", 0, length // 512 - 1, 0))
+
+
+def hold():
+    print("held", flush=True)
+    sys.stdin.read()
+
+
+def leftovers(where, nqn):
+    """Reservation Reports of 64 bytes into 1 MiB each: prints how many bytes
+    of what follows are not 0."""
+    keep, cntlid = admin(where, nqn)
+    queue = io(where, nqn, cntlid, 1)
+    # What is freed now has something in it.
+    dirt = bytearray(b"\xa5") * (192 * MIB)
+    del dirt
+    dirty = 0
+    for cid in range(32):
+        queue.submit(sqe(REPORT, cid, MIB, nsid=1, tail=struct.pack("<II", 64 // 4 - 1, 1)))
+        status, _, data = queue.answer()
+        assert status == 0 and len(data) == MIB, f"Reservation Report: {status:#x}, {len(data)} bytes"
+        dirty += MIB - 64 - data[64:].count(0)
+    keep.sock.close()
+    print(dirty)
+
+
+def refused_connect(where, nqn):
+    """An admin Connect with an impossible size, a second one on the same
+    connection, an Asynchronous Event Request, the end. Prints both statuses."""
+    queue = Queue(where)
+    queue.connect(nqn, sqsize=0xfffe)
+    first = queue.answer()[0]
+    queue.connect(nqn)
+    second = queue.answer()[0]
+    queue.enable()
+    queue.submit(sqe(AER, 2))
+    # It has arrived when this has been answered.
+    queue.enable()
+    print(f"{first:#x} {second:#x}")
+
+
+def deep(where, nqn, sqsize):
+    """An admin queue of a size. Prints the status of its Connect."""
+    queue = Queue(where)
+    queue.connect(nqn, sqsize=int(sqsize))
+    print(f"{queue.answer()[0]:#x}")
+
+
+def large_connect(where, nqn):
+    """A Connect with 4 MiB of data. Prints whether they are asked for."""
+    queue = Queue(where)
+    queue.connect(nqn, length=4 * MIB, sgl=TRANSPORT)
+    print("asked for" if queue.pdu()[0] == R2T else "refused")
+
+
+def in_capsule(where, nqn, length):
+    """An admin command with so much data in the capsule: Set Features of a
+    kind that does not exist. Prints whether the capsule was the reason."""
+    queue, _ = admin(where, nqn)
+    queue.submit(sqe(0x09, 2, int(length), IN_CAPSULE, tail=struct.pack("<I", 0xff)), bytes(int(length)))
+    print("capsule" if queue.answer()[0] == 0x16 else "command")
+
+
+def hoard(where, nqn, opcode, queues, depth):
+    """Queues with as many commands of 4 MiB each, of which nothing is taken
+    that the target sends. Holds them; then, if they are writes, prints how
+    many the target has asked for."""
+    keep, cntlid = admin(where, nqn)
+    held = []
+    for qid in range(1, int(queues) + 1):
+        queue = io(where, nqn, cntlid, qid, receive_buffer=4096)
+        held.append(queue)
+        for cid in range(int(depth)):
+            queue.submit(rw(int(opcode), cid, 4 * MIB))
+    hold()
+    asked = 0
+    for queue in held if int(opcode) == WRITE else []:
+        queue.sock.settimeout(1)
+        try:
+            while True:
+                asked += queue.pdu()[0] == R2T
+        except (socket.timeout, ConnectionError):
+            pass
+    keep.sock.close()
+    print(asked)
+
+
+def abandon(where, nqn, controllers, queues):
+    """Queues that end with a read under way that takes the disk long. Prints
+    the status of a Connect after that, and how long until one succeeds, in s."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+    held = []
+    for _ in range(int(controllers)):
+        keep, cntlid = admin(where, nqn)
+        held.append(keep)
+        for qid in range(1, int(queues) + 1):
+            queue = io(where, nqn, cntlid, qid, sqsize=15)
+            queue.submit(rw(READ, 0, 512))
+            held.append(queue)
+    for queue in held:
+        queue.sock.close()
+    # The target sees their end before that of a connection which comes later.
+    first = None
+    start = time.monotonic()
+    while time.monotonic() < start + LIMIT:
+        queue = Queue(where)
+        queue.connect(nqn)
+        status = queue.answer()[0]
+        queue.sock.close()
+        first = status if first is None else first
+        if status == 0:
+            break
+        time.sleep(0.5)
+    print(f"{first:#x} {time.monotonic() - start:.0f}")
+
+
+CASES = {
+    "leftovers": leftovers,
+    "refused-connect": refused_connect,
+    "deep": deep,
+    "large-connect": large_connect,
+    "in-capsule": in_capsule,
+    "hoard": hoard,
+    "abandon": abandon,
+}
+
+case, address, port, nqn = sys.argv[1:5]
+CASES[case]((address, int(port)), nqn, *sys.argv[5:])
