@@ -219,6 +219,9 @@ tos()
 	[ -s "$TMP/ss" ] || fail "ss shows no connection"
 	other=$(grep -v 'tos:0x20' "$TMP/ss" || :)
 	expect "connections with a TOS other than 0x20" "" "$other"
+	in_target ss -Htn --tos state established "sport = :$PORT" >"$TMP/ss"
+	other=$(grep -v 'tos:0x20' "$TMP/ss" || :)
+	expect "connections that the target answers with another TOS" "" "$other"
 }
 
 # timers: options that sysfs shows

@@ -56,8 +56,8 @@ impl Socket {
         self.set_option(bindings::SOL_SOCKET, bindings::SO_PRIORITY, priority)
     }
 
-    /// The type of service that the peer's packets had when it connected; 0 on an MPTCP socket,
-    /// which does not note it.
+    /// The type of service that the peer's packets had when it connected; 0 on an MPTCP socket of a
+    /// kernel that does not note it there.
     pub fn received_tos(&self) -> i32 {
         // SAFETY: The socket is alive and one of IP.
         unsafe { bindings::helper_sk_received_tos(self.sk()) }.into()
