@@ -128,9 +128,28 @@ silent_links()
 	wait "$pid" || fail "the request failed"
 }
 
+# What the host sends is answered with a reset, on whatever subflow it comes.
+# MPTCP waits a minute for new ones, and the request half a minute for a response.
+all_subflows_reset()
+{
+	local ctrl disk pid start
+
+	ctrl=$(attach --nr-io-queues=1 --reconnect-delay=1 --ctrl-loss-tmo=120 --keep-alive-tmo=60)
+	disk=$(disk "$ctrl")
+	in_target iptables -A INPUT -p tcp --dport "$PORT" -j REJECT --reject-with tcp-reset
+	start=$(now_ms)
+	read_some "$disk" &
+	pid=$!
+	await_state "$ctrl" connecting
+	expect_between "ms until the host knew" 0 15000 $(($(now_ms) - start))
+	undo
+	await_state "$ctrl" live 30
+	wait "$pid" || fail "the request failed"
+}
+
 undo()
 {
-	in_target iptables -F OUTPUT
+	in_target iptables -F
 }
 
 # through_proxy [OPTION,...]: with a queue for writing and one for reading
@@ -211,6 +230,7 @@ t "ctrl_loss_tmo" loss_timeout
 t "fast_io_fail_tmo" fast_fail
 t "a request runs out of time" silent_links
 [ "$HOST_TR" != mptcp ] || t "a queue breaks while others connect" queue_lost_at_set_up
+t "all subflows are reset" all_subflows_reset
 t "disconnect while reconnecting" disconnect_while_connecting
 t "reset stays in its network namespace" namespace_kept
 finish

@@ -219,7 +219,8 @@ unsafe extern "C" fn state_change<T: Events>(sk: *mut bindings::sock) {
     };
 }
 
-/// A reset of a connection that fell back to TCP is reported here and nowhere else.
+/// A reset of a connection that fell back to TCP is reported here and nowhere else; and the loss of
+/// the last subflow, as a soft error: MPTCP waits for new ones, and sends go on to succeed.
 ///
 /// # Safety
 ///
@@ -228,7 +229,10 @@ unsafe extern "C" fn error_report<T: Events>(sk: *mut bindings::sock) {
     // SAFETY: By the contract of this function; the original is called as C would call it.
     unsafe {
         with_hook::<T>(sk, |hook| {
-            if (&raw const (*sk).sk_err).read_volatile() != 0 || is_closing(sk) {
+            if (&raw const (*sk).sk_err).read_volatile() != 0
+                || (&raw const (*sk).sk_err_soft).read_volatile() != 0
+                || is_closing(sk)
+            {
                 hook.owner.closing();
             }
             if let Some(original) = hook.originals.error_report {
