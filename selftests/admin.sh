@@ -152,6 +152,20 @@ namespaces()
 	read_some "$(disk "$ctrl")"
 }
 
+# The same for the disk of the namespace itself. That its size is told while its
+# queue is frozen was a deadlock, which lockdep sees.
+without_multipath()
+{
+	target_clear
+	backends_clear
+	unload_modules
+	modprobe nvme_core multipath=N
+	need_modules
+	target_up
+	expect "multipath" N "$(cat /sys/module/nvme_core/parameters/multipath)"
+	namespaces
+}
+
 rescan()
 {
 	local ctrl
@@ -189,4 +203,6 @@ t "namespaces are added, resized and removed" namespaces
 t "ns-rescan, list-ns" rescan
 t "keep-alive while idle" keep_alive
 t "keep-alive expires when all links are silent" keep_alive_expires
+# The last one: the modules stay as it has loaded them.
+t "namespaces are added, resized and removed without multipathing" without_multipath
 finish
