@@ -36,7 +36,7 @@ export HOST_TR PORT_TR SELFTESTS THEME
 . "$SELFTESTS/lib/io.sh"
 
 # Modules in an order in which they can be removed.
-ALL_MODULES=(tls_hello nvme_mptcp_kunit nvmet_mptcp nvmet_tcp nvme_loop nvmet nvme_mptcp
+ALL_MODULES=(subflow_sk tls_hello nvme_mptcp_kunit nvmet_mptcp nvmet_tcp nvme_loop nvmet nvme_mptcp
 	nvme_tcp nvme_fabrics nvme nvme_core nvme_auth nvme_keyring null_blk brd)
 
 unload_modules()

@@ -20,6 +20,19 @@ four_each()
 	expect "accepted joins" "$((queues * (LINKS - 1)))" "$(mib target MPTcpExtMPJoinAckRx)"
 }
 
+# Memory may be freed by writing to the disk: what the host's sockets get for
+# that, their subflows must get as well, the first and those that join.
+memory_reserves()
+{
+	local queues
+
+	queues=$(attr "$(attach)" queue_count)
+	wait_for 10 "$queues queues have $LINKS subflows each" connections $((queues * LINKS))
+	modprobe subflow_sk
+	expect "subflows, with SOCK_MEMALLOC, that don't wait" "$((queues * LINKS)) $((queues * LINKS)) $((queues * LINKS))" \
+		"$(in_host cat /sys/module/subflow_sk/parameters/memalloc)"
+}
+
 integrity()
 {
 	fio_mix "$(disk "$(attach)")"
@@ -60,6 +73,7 @@ target_extra()
 
 setup
 t "a subflow per link and queue" four_each
+t "subflows may use the memory reserves" memory_reserves
 t "integrity over four links" integrity
 t "addresses announced by the target" announced
 t "a path that comes later" late_endpoint
