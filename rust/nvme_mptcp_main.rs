@@ -13,6 +13,7 @@ pub mod abstractions {
     pub mod events;
     pub mod inbox;
     pub mod memalloc;
+    pub mod mptcp;
     pub mod net;
     pub(crate) mod nvme;
     pub mod segments;

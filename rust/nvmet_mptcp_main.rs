@@ -14,6 +14,7 @@ pub mod abstractions {
     pub mod inbox;
     pub mod listener;
     pub mod memalloc;
+    pub mod mptcp;
     pub mod net;
     pub(crate) mod nvmet;
     pub mod segments;

@@ -109,6 +109,16 @@ impl<'data> Segments<'_, 'data> {
         true
     }
 
+    /// Lets `iter`, which [`Segments::init_iter`] has made, end after the next `len` bytes.
+    ///
+    /// # Safety
+    ///
+    /// There are as many between what it has passed and the end of the list.
+    pub(super) unsafe fn limit_iter(iter: &mut kernel_bindings::iov_iter, len: usize) {
+        // SAFETY: An iterator of this kind has a count here.
+        unsafe { iter.__bindgen_anon_1.__bindgen_anon_1.as_mut() }.count = len;
+    }
+
     /// Makes the iterator that `sendmsg` reads the list through.
     pub(super) fn init_iter(&self, iter: &mut kernel_bindings::iov_iter) {
         // SAFETY: By the invariant; the iterator is used while `self` is borrowed.

@@ -185,21 +185,47 @@ impl Socket {
         Ok(ret as usize)
     }
 
-    /// Copies as many bytes into the send buffer as it takes now, in one call.
+    /// Copies as many bytes into the send buffer as it takes now, at most `size` of them in one
+    /// call of `sendmsg`, for each of which MPTCP chooses a subflow.
     ///
     /// Sleeps for locks, not for space. The memory may be reused when this returns.
     ///
     /// # Errors
     ///
-    /// `EAGAIN` if there is no space; [`write_space`](super::events::Events::write_space) says
+    /// If nothing was taken: `EAGAIN` if there is no space; [`write_space`](super::events::Events::write_space) says
     /// when there is. `EPIPE` and others if the connection is gone.
-    pub fn send(&self, segments: &Segments<'_, '_>) -> Result<usize> {
-        let mut msg = kernel_bindings::msghdr {
-            msg_flags: bindings::MSG_DONTWAIT,
-            ..Default::default()
-        };
+    pub fn send(&self, segments: &Segments<'_, '_>, size: usize) -> Result<usize> {
+        let mut msg: kernel_bindings::msghdr = Default::default();
         segments.init_iter(&mut msg.msg_iter);
-        self.send_msg(&mut msg)
+        let mut sent = 0usize;
+        loop {
+            let left = segments.len().saturating_sub(sent);
+            let len = left.min(size);
+            // SAFETY: The iterator has passed what has been sent, and `len` is not more than what
+            // is left.
+            unsafe { Segments::limit_iter(&mut msg.msg_iter, len) };
+            // The protocol has changed them.
+            msg.msg_flags = bindings::MSG_DONTWAIT;
+            match self.send_msg(&mut msg) {
+                Ok(taken) => {
+                    sent = sent.saturating_add(taken);
+                    if taken < len || len == left {
+                        return Ok(sent);
+                    }
+                }
+                // The next call will say it again.
+                Err(_) if sent > 0 => return Ok(sent),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The bytes in the send buffer: those that the peer has not acknowledged, and what it takes
+    /// to keep them. Does not sleep.
+    pub fn in_flight(&self) -> usize {
+        // SAFETY: The socket is alive; C too reads the number without the lock.
+        let queued = unsafe { (&raw const (*self.sk()).sk_wmem_queued).read_volatile() };
+        usize::try_from(queued).unwrap_or(0)
     }
 
     /// Sends all of `bytes`, and waits for space. For the few bytes of a handshake.

@@ -37,6 +37,7 @@ use crate::{
             Inbox, //
         },
         memalloc::NoReclaim,
+        mptcp::Subflows,
         nvme::{
             request::SendRequest,
             status::HOST_PATH_ERROR, //
@@ -111,6 +112,7 @@ pub(crate) struct Sender {
     departed: KVec<SendRequest<Host>>,
     async_event: KBox<AsyncEvent>,
     segments: SegmentBuffer,
+    subflows: Subflows,
     /// What is sent before the train, if data have digests.
     bounce: Option<Bounce>,
 }
@@ -130,6 +132,7 @@ impl Sender {
             departed: KVec::with_capacity(MAX_REQUESTS, GFP_KERNEL)?,
             async_event: KBox::new(AsyncEvent::new(), GFP_KERNEL)?,
             segments: SegmentBuffer::new(MAX_SEGMENTS)?,
+            subflows: Subflows::new(),
             bounce: None,
         })
     }
@@ -151,6 +154,7 @@ impl Sender {
     /// Sends over `connection` from now on, for whose layout [`Sender::reserve`] was called.
     pub(crate) fn open(&mut self, connection: Arc<Connection>) {
         self.outlet = Outlet::Open(connection);
+        self.subflows = Subflows::new();
         self.async_event.clear();
     }
 
@@ -236,7 +240,12 @@ impl Sender {
         if len == 0 {
             return Ok(Progress::Idle);
         }
-        let sent = match connection.socket.send(&segments) {
+        let socket = &connection.socket;
+        let size = wire::send_size(
+            self.subflows.count(socket),
+            socket.in_flight().saturating_add(len),
+        );
+        let sent = match socket.send(&segments, size) {
             Ok(sent) => sent,
             // Room that was made just before the socket noted that we wait for it wakes nobody.
             Err(EAGAIN) if connection.socket.is_writeable() => return Ok(Progress::More),
@@ -358,7 +367,7 @@ impl Sender {
             let mut segments = self.segments.begin();
             segments.add_bytes(pdu.get(..len).unwrap_or_default());
             // The connection is at its end; if there is no room, the controller does without.
-            let _ = connection.socket.send(&segments);
+            let _ = connection.socket.send(&segments, usize::MAX);
         }
     }
 }

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     abstractions::{
         inbox::Fifo,
+        mptcp::Subflows,
         nvmet::command::Completed,
         segments::SegmentBuffer,
         socket::Socket, //
@@ -37,8 +38,8 @@ use crate::{
     },
 };
 
-/// The most places in memory that one `sendmsg` takes bytes from.
-const PLACES: usize = 192;
+/// The most places in memory that are sent from at a time: enough for a megabyte of single pages.
+const PLACES: usize = 272;
 
 /// How often to send before looking at what has come in.
 const BUDGET: u32 = 8;
@@ -49,6 +50,7 @@ pub(super) struct Sender {
     answers: Fifo<Completed>,
     train: Train,
     places: SegmentBuffer,
+    subflows: Subflows,
     starved: bool,
 }
 
@@ -64,6 +66,7 @@ impl Sender {
             answers: Fifo::new(),
             train: Train::new()?,
             places: SegmentBuffer::new(PLACES)?,
+            subflows: Subflows::new(),
             starved: false,
         })
     }
@@ -128,10 +131,15 @@ impl Sender {
     fn send_once(&mut self, socket: &Socket) -> Result<usize> {
         let mut segments = self.places.begin();
         self.train.add_to(&mut segments);
-        if segments.len() == 0 {
+        let len = segments.len();
+        if len == 0 {
             return Ok(0);
         }
-        socket.send(&segments)
+        let size = wire::send_size(
+            self.subflows.count(socket),
+            socket.in_flight().saturating_add(len),
+        );
+        socket.send(&segments, size)
     }
 
     /// Adds to the train what there is to send.

@@ -76,6 +76,7 @@
 //! | `sqe.rs`, `cqe.rs` | the few fields of queue entries that a transport touches |
 //! | `pdu.rs`, `decoder.rs` | [`Pdu`]; the receive machine, [`Decoder`] |
 //! | `transfer_host.rs`, `transfer_controller.rs` | who may send which byte when |
+//! | `send_size.rs` | how many bytes to send at a time |
 //!
 //! C header: `include/linux/nvme-tcp.h`.
 
@@ -106,6 +107,7 @@ mod pdu;
 mod pdu_type;
 mod r2t;
 mod reason;
+mod send_size;
 pub mod sqe;
 mod term;
 mod transfer_controller;
@@ -167,6 +169,7 @@ pub use self::{
         Reason,
         Rule, //
     },
+    send_size::send_size,
     sqe::Sgl,
     term::TermReq,
     transfer_controller::{
