@@ -127,6 +127,21 @@ fn able_cpus() -> u32 {
     u32::try_from(able).unwrap_or(u32::MAX).max(1)
 }
 
+/// Shares `granted` queues out to the types default, read and poll as `nvmf_set_io_queues()` does,
+/// but by what can be used of what was `wanted` for I/O, writing and polling.
+///
+/// Reads and writes have queues of their own only if there are enough for reads.
+fn share_out(granted: u32, wanted: [u32; 3]) -> [u32; 3] {
+    let [io, write, poll] = wanted;
+    let (default, read) = if write > 0 && io < granted {
+        (write.min(granted.saturating_sub(io)), io)
+    } else {
+        (io.min(granted), 0)
+    };
+    let left = granted.saturating_sub(default).saturating_sub(read);
+    [default, read, poll.min(left)]
+}
+
 impl<T: Controller> Ctrl<T> {
     /// Agrees with the controller on a number of I/O queues, sees how many serve what, and returns
     /// the number. May sleep.
@@ -145,18 +160,17 @@ impl<T: Controller> Ctrl<T> {
             dev_err!(self.device(), "unable to set any I/O queues\n");
             return Err(ENOMEM.into());
         }
-        // SAFETY: The controller and the options are valid. Whoever sets a controller up does so
-        // alone, and blk-mq reads the numbers only when it asks it to. C only writes those of
-        // types that there are.
-        let types = unsafe {
-            *self.io_queues.get() = [0; 3];
-            bindings::nvmf_set_io_queues(options, count, self.io_queues.get().cast());
-            *self.io_queues.get()
-        };
         // More could not be connected: CPUs have gone since the options were given, or are isolated.
-        let types = types.map(|count| count.min(able_cpus()));
+        let options = self.options();
+        let wanted = [
+            options.nr_io_queues(),
+            options.nr_write_queues(),
+            options.nr_poll_queues(),
+        ];
+        let types = share_out(count, wanted.map(|wanted| wanted.min(able_cpus())));
         let count = types.into_iter().fold(0, u32::saturating_add);
-        // SAFETY: As above.
+        // SAFETY: The controller is valid. Whoever sets a controller up does so alone, and blk-mq
+        // reads the numbers only when it asks it to.
         unsafe {
             *self.io_queues.get() = types;
             (*self.as_raw()).queue_count = count.saturating_add(1);
