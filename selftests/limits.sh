@@ -141,6 +141,14 @@ hoard()
 	wait_for 20 "the hoard is released" released
 }
 
+# slow_namespace SECONDS: the namespace is on a disk that takes that long
+slow_namespace()
+{
+	backend slow 1 irqmode=2 completion_nsec=$(($1 * 1000000000)) hw_queue_depth=256
+	namespace_remove "$NQN" 1
+	namespace "$NQN" 1 /dev/slow
+}
+
 # Hosts that come and go leave connections behind faster than a slow disk lets
 # go of them: at some point they have to wait.
 abandon()
@@ -148,9 +156,7 @@ abandon()
 	local first seconds
 
 	ours
-	backend slow 1 irqmode=2 completion_nsec=$((6000000000 * SLOW)) hw_queue_depth=256
-	namespace_remove "$NQN" 1
-	namespace "$NQN" 1 /dev/slow
+	slow_namespace $((6 * SLOW))
 	read -r first seconds <<<"$(greedy abandon 2 70)"
 	expect "the status of a Connect meanwhile" 0x181 "$first"
 	expect_between "seconds until one succeeds" 1 $((30 * SLOW)) "$seconds"
@@ -196,6 +202,27 @@ follows_packets()
 	done
 }
 
+# An answer that there is no memory for is sent when there is, even if nothing
+# else happens on its connection.
+starved_answer()
+{
+	local peer
+
+	ours
+	slow_namespace 2
+	greedy patient >"$TMP/patient" 2>&1 &
+	peer=$!
+	wait_for 20 "the read is under way" grep -q held "$TMP/patient"
+	echo "1 1 1" >/proc/sys/net/ipv4/tcp_mem
+	# The disk is done after 2 s; nothing shows that.
+	wait_until 4 grep -q answered "$TMP/patient" || :
+	note "without memory: $(tail -n 1 "$TMP/patient")"
+	echo "$TCP_MEM" >/proc/sys/net/ipv4/tcp_mem
+	wait_for 5 "the answer" gone "$peer"
+	wait "$peer" || fail "$(cat "$TMP/patient")"
+	target_up
+}
+
 # Memory for sockets is gone for a while. When it is back, so is the I/O.
 no_socket_memory()
 {
@@ -203,7 +230,7 @@ no_socket_memory()
 
 	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=60)
 	disk=$(disk "$ctrl")
-	fio_load "$disk" --rw=randread --bs=64k --iodepth=64
+	fio_load "$disk" --numjobs=2
 	echo "8 16 24" >/proc/sys/net/ipv4/tcp_mem
 	wait_until 3 false || :
 	echo "$TCP_MEM" >/proc/sys/net/ipv4/tcp_mem
@@ -236,5 +263,6 @@ t "reads that nobody takes" hoard 2
 t "writes that nobody sends" hoard 1
 t "connections that wait to be released" abandon
 t "the work follows the packets" follows_packets
+t "an answer without memory" starved_answer
 t "no memory for sockets" no_socket_memory
 finish

@@ -36,8 +36,8 @@ def sqe(opcode, cid, length=0, sgl=TRANSPORT, nsid=0, tail=b""):
 class Queue:
     """A connection, and what it has become."""
 
-    def __init__(self, where, receive_buffer=None):
-        self.sock = socket.socket()
+    def __init__(self, where, receive_buffer=None, protocol=0):
+        self.sock = socket.socket(proto=protocol)
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(LIMIT)
@@ -90,9 +90,9 @@ def admin(where, nqn, sqsize=31):
     return queue, cntlid & 0xffff
 
 
-def io(where, nqn, cntlid, qid, sqsize=127, receive_buffer=None):
+def io(where, nqn, cntlid, qid, sqsize=127, **options):
     """An I/O queue."""
-    queue = Queue(where, receive_buffer)
+    queue = Queue(where, **options)
     queue.connect(nqn, qid, sqsize, cntlid)
     status = queue.answer()[0]
     assert status == 0, f"Connect of I/O queue {qid}: {status:#x}"
@@ -216,6 +216,33 @@ def abandon(where, nqn, controllers, queues):
     print(f"{first:#x} {time.monotonic() - start:.0f}")
 
 
+def occupy():
+    """A connection that nobody reads from, full: memory that sockets have."""
+    server = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(server.getsockname())
+    client.setblocking(False)
+    try:
+        while True:
+            client.send(bytes(65536))
+    except BlockingIOError:
+        return server, client
+
+
+def patient(where, nqn):
+    """One read of 4 KiB over MPTCP, which takes the disk long: says "held"
+    when it is under way, and "answered" when it has been answered."""
+    occupied = occupy()
+    keep, cntlid = admin(where, nqn)
+    queue = io(where, nqn, cntlid, 1, protocol=socket.IPPROTO_MPTCP)
+    queue.submit(rw(READ, 0, 4096))
+    print("held", flush=True)
+    status, _, data = queue.answer()
+    assert status == 0 and len(data) == 4096, f"{status:#x}, {len(data)} bytes"
+    for one in (keep.sock, *occupied):
+        one.close()
+    print("answered")
+
+
 CASES = {
     "leftovers": leftovers,
     "refused-connect": refused_connect,
@@ -224,6 +251,7 @@ CASES = {
     "in-capsule": in_capsule,
     "hoard": hoard,
     "abandon": abandon,
+    "patient": patient,
 }
 
 case, address, port, nqn = sys.argv[1:5]
