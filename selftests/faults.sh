@@ -39,6 +39,15 @@ inject_no_more()
 	done
 	INJECTED=()
 	mark_workers 0
+	udevadm control --start-exec-queue
+}
+
+# spare_udev: until no more is injected. A worker of udevd's that is hit sleeps
+# for ever, with a disk open.
+spare_udev()
+{
+	limit 30 udevadm settle
+	udevadm control --stop-exec-queue
 }
 
 undo()
@@ -206,6 +215,35 @@ target_loses()
 	still_works
 }
 
+# A command that there is no memory to send is sent when there is, even if
+# nothing else happens on its connection.
+unsent_command()
+{
+	local ctrl disk pid
+
+	need_fault failslab
+	ctrl=$(attach)
+	disk=$(disk "$ctrl")
+	spare_udev
+	inject failslab ignore-gfp-wait=Y task-filter=Y probability=100 times=1000000
+	mark_workers 1
+	(
+		echo 1 >/proc/self/make-it-fail
+		exec dd if="$disk" of=/dev/null bs=4k count=1 iflag=direct status=none
+	) &
+	pid=$!
+	wait_for 10 "an allocation fails" failed_some
+	sleep 0.5
+	inject_no_more
+	wait_for 5 "the read is done" gone "$pid"
+	wait "$pid" || fail "the read failed"
+}
+
+failed_some()
+{
+	[ "$(cat "$DEBUG/failslab/times")" -lt 1000000 ]
+}
+
 # Allocations that cannot wait: in the network's softirqs, and while sending
 atomic_allocations()
 {
@@ -214,6 +252,7 @@ atomic_allocations()
 	need_fault "$1"
 	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=120)
 	fio_load "$(disk "$ctrl")"
+	spare_udev
 	inject "$1" ignore-gfp-wait=Y probability=100 interval=20 "${@:2}"
 	log_mark "$NAME"
 	sleep 3
@@ -252,6 +291,7 @@ t "reset with a lost write" reset_with_lost write
 t "removal with a lost read" removed_with_lost read
 t "removal with a lost write" removed_with_lost write
 t "completions get lost on the target" target_loses
+t "a command without memory" unsent_command
 t "slab allocations that cannot wait fail" atomic_allocations failslab
 t "page allocations that cannot wait fail" atomic_allocations fail_page_alloc min-order=0
 t "slab allocations of workers fail" worker_allocations failslab
