@@ -9,6 +9,8 @@
 
 DEBUG=/sys/kernel/debug
 INJECTED=()
+# more faults than there can be in a subtest
+MANY=1000000
 
 # need_fault FAULT
 need_fault()
@@ -225,7 +227,7 @@ unsent_command()
 	ctrl=$(attach)
 	disk=$(disk "$ctrl")
 	spare_udev
-	inject failslab ignore-gfp-wait=Y task-filter=Y probability=100 times=1000000
+	inject failslab ignore-gfp-wait=Y task-filter=Y probability=100 times="$MANY"
 	mark_workers 1
 	(
 		echo 1 >/proc/self/make-it-fail
@@ -241,7 +243,7 @@ unsent_command()
 
 failed_some()
 {
-	[ "$(cat "$DEBUG/failslab/times")" -lt 1000000 ]
+	[ "$(cat "$DEBUG/failslab/times")" -lt "$MANY" ]
 }
 
 # Allocations that cannot wait: in the network's softirqs, and while sending
