@@ -7,7 +7,7 @@
 //! | [`controller`] | makes controllers, recovers from errors, resets |
 //! | [`set_up`] | the steps of setting a controller up and tearing it down |
 //! | [`queue`] | the life of a queue |
-//! | [`work`] | the work of a queue, and what wakes it |
+//! | [`work`] | who works when: submitters, the work of a queue, and what wakes it |
 //! | [`connection`] | opens a connection and exchanges ICReq and ICResp |
 //! | [`request`] | what a request carries, and what a command says of its data |
 //! | [`send`] | commands and data, as trains of PDUs |

@@ -19,10 +19,6 @@ use kernel::{
             },
             Atomic, //
         },
-        barrier::{
-            smp_mb,
-            Full, //
-        },
         Arc,
         Mutex, //
     },
@@ -41,10 +37,7 @@ use super::{
         self,
         SendState, //
     },
-    send::{
-        Progress,
-        Sender, //
-    },
+    send::Sender,
     work::Watcher,
     Context,
     Ctrl,
@@ -69,10 +62,7 @@ use crate::{
             WorkCpu, //
         }, //
     },
-    wire::{
-        self,
-        Decoder, //
-    }, //
+    wire::Decoder, //
 };
 
 /// The connection of a queue.
@@ -89,18 +79,18 @@ enum Link {
 #[pin_data]
 pub(crate) struct Queue {
     id: u16,
-    workqueue: Arc<OwnedQueue>,
+    pub(super) workqueue: Arc<OwnedQueue>,
     cpus: Arc<cpu::Load>,
     /// Whether the Connect command has succeeded.
     live: Atomic<bool>,
     /// Requests that have been completed since somebody polled.
-    completed: Atomic<u32>,
+    pub(super) completed: Atomic<u32>,
     /// Whether an Asynchronous Event Request is to be sent.
     pub(super) async_event: Atomic<bool>,
     /// The bytes of data that fit into a capsule.
     in_capsule: Atomic<u32>,
     /// The CPU to work on.
-    io_cpu: AtomicWorkCpu,
+    pub(super) io_cpu: AtomicWorkCpu,
     /// Requests that are to be sent.
     pub(super) inbox: Inbox<SendRequest<Host>>,
     #[pin]
@@ -296,102 +286,5 @@ impl Queue {
     /// Says in the command of a request where its data are.
     pub(crate) fn prepare(&self, info: &Info, entry: &mut [u8; 64], state: &mut SendState) {
         request::prepare(info, entry, state, self.in_capsule.load(Relaxed));
-    }
-
-    /// Takes a request to send; `last` if no other follows at once.
-    pub(crate) fn submit(self: &Arc<Self>, request: SendRequest<Host>, last: bool) {
-        self.inbox.push(request);
-        if last {
-            self.flush();
-        }
-    }
-
-    /// Sends what there is: now, if this is the queue's CPU and nobody sends, or soon.
-    pub(crate) fn flush(self: &Arc<Self>) {
-        if !self.has_unsent() {
-            return;
-        }
-        if self.io_cpu.load().is_current() {
-            if let Some(mut sender) = self.sender.try_lock() {
-                let progress = sender.send(&self.inbox, &self.async_event);
-                let open = sender.is_open();
-                drop(sender);
-                // The work that found the sender taken left to us what had come by then. Pairs
-                // with the barriers of pushing to the inbox and of queueing the work.
-                smp_mb(Full);
-                let idle = match progress {
-                    Progress::Idle => !self.has_unsent(),
-                    Progress::Blocked => true,
-                    Progress::More => false,
-                };
-                if idle && open {
-                    return;
-                }
-            }
-        }
-        self.kick();
-    }
-
-    /// Whether somebody has something to send that the sender has not taken.
-    fn has_unsent(&self) -> bool {
-        !self.inbox.is_empty() || self.async_event.load(Acquire)
-    }
-
-    /// Sends an Asynchronous Event Request.
-    pub(crate) fn submit_async_event(self: &Arc<Self>) {
-        self.async_event.store(true, Release);
-        self.kick();
-    }
-
-    /// Lets the queue work. From any context.
-    pub(crate) fn kick(self: &Arc<Self>) {
-        // If the work is queued already, it has not begun to look at what there is.
-        let _ = self.workqueue.enqueue_on(self.io_cpu.load(), self.clone());
-    }
-
-    /// How many requests have been completed since somebody asked. Does not sleep.
-    ///
-    /// Whoever polls does so inside an RCU read-side section, where the socket lock cannot be
-    /// waited for: the work receives for them, too.
-    pub(crate) fn poll(&self) -> u32 {
-        self.completed.xchg(0, Relaxed)
-    }
-
-    /// Counts requests that have been completed.
-    pub(crate) fn count_completed(&self, count: u32) {
-        self.completed.add(count, Relaxed);
-    }
-
-    /// Fails the requests that nobody will send.
-    fn fail_inbox(&self) {
-        self.sender.lock().send(&self.inbox, &self.async_event);
-    }
-
-    /// Fails all requests if the connection is broken and nobody else ends them: whoever waits for
-    /// them may have to give up before anybody else can go on. For the work, without locks.
-    pub(super) fn fail_if_broken(self: &Arc<Self>) {
-        let Some(connection) = self.receiver.lock().end_if_broken() else {
-            return;
-        };
-        if connection.is_recovered(self.id) {
-            return;
-        }
-        self.sender.lock().close();
-        self.fail_inbox();
-        connection.ctrl.cancel_requests_of(self.id);
-    }
-
-    /// Tells the controller what is wrong with the PDU whose header is `offending`.
-    pub(crate) fn terminate(&self, connection: &Connection, error: &wire::Error, offending: &[u8]) {
-        // The other way round the locks are never taken, so this does not deadlock; but it does
-        // not wait either, because the sender may be stuck in a connection that is dead.
-        if let Some(mut sender) = self.sender.try_lock() {
-            sender.terminate(connection, error, offending);
-        }
-    }
-
-    /// Where R2Ts are handed to the sender.
-    pub(crate) fn inbox(&self) -> &Inbox<SendRequest<Host>> {
-        &self.inbox
     }
 }
