@@ -306,8 +306,8 @@ impl<T: Transport> Operations<T> {
         let queue = unsafe { Inner::<T>::owner((*req).sq) };
         // SAFETY: The port is alive as long as the queue, which uses it.
         let given = unsafe { (*raw).disc_addr.traddr };
-        // SAFETY: By the contract of this function.
-        let out = unsafe { core::slice::from_raw_parts_mut(out, given.len()) };
+        // SAFETY: By the contract of this function there is room for as many bytes.
+        let out = unsafe { zeroed(out, given.len()) };
 
         let own = T::discovery_addr(queue).and_then(|addr| print(&addr).ok());
         match own {
@@ -332,14 +332,27 @@ impl<T: Transport> Operations<T> {
             .and_then(|addr| print(&addr));
         match text {
             Ok(text) => {
-                // SAFETY: By the contract of this function.
-                let out = unsafe { core::slice::from_raw_parts_mut(out, len) };
+                // SAFETY: By the contract of this function there is room for `len` bytes.
+                let out = unsafe { zeroed(out, len) };
                 copy_text(text.to_bytes_with_nul(), out);
                 text.to_bytes().len() as isize
             }
             Err(error) => error.to_errno() as isize,
         }
     }
+}
+
+/// A buffer of C, filled with zeroes: it is on the stack and not initialised, and all of it may go
+/// to a host.
+///
+/// # Safety
+///
+/// There is room for `len` bytes at `out`, which nobody else uses for `'a`.
+unsafe fn zeroed<'a>(out: *mut u8, len: usize) -> &'a mut [u8] {
+    // SAFETY: By the contract of this function there is room for them.
+    unsafe { out.write_bytes(0, len) };
+    // SAFETY: They were just initialised, and by the contract of this function nobody else uses them.
+    unsafe { core::slice::from_raw_parts_mut(out, len) }
 }
 
 /// The IP address as text, without the port.
