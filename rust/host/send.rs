@@ -241,9 +241,11 @@ impl Sender {
             return Ok(Progress::Idle);
         }
         let socket = &connection.socket;
+        let longest = self.train.iter().map(|r| r.info().data_len).max();
         let size = wire::send_size(
             self.subflows.count(socket),
             socket.in_flight().saturating_add(len),
+            longest.unwrap_or(0) as usize,
         );
         let sent = match socket.send(&segments, size) {
             Ok(sent) => sent,

@@ -138,6 +138,7 @@ impl Sender {
         let size = wire::send_size(
             self.subflows.count(socket),
             socket.in_flight().saturating_add(len),
+            self.train.longest(),
         );
         socket.send(&segments, size)
     }

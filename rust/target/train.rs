@@ -165,6 +165,12 @@ impl Train {
         self.items.push_within_capacity(item).map_err(|_| ENOSPC)
     }
 
+    /// The most data that one item has, in bytes.
+    pub(super) fn longest(&self) -> usize {
+        let items = self.items.get(self.next..).unwrap_or_default();
+        items.iter().map(Item::load_len).max().unwrap_or(0)
+    }
+
     /// Adds what has not been sent, as far as there is room.
     pub(super) fn add_to<'a>(&'a self, segments: &mut Segments<'_, 'a>) {
         let mut skip = self.sent;
