@@ -317,7 +317,7 @@ impl Receiver {
         }
         match request.grant(Some(*pdu)) {
             Ok(Some(sender)) => {
-                queue.inbox().push(sender);
+                queue.inbox.push(sender);
                 Ok(())
             }
             Ok(None) => Ok(()),

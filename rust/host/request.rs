@@ -188,6 +188,28 @@ impl SendRequest<Host> {
         Ok(true)
     }
 
+    /// Makes the next PDU of a request of which one has been sent, if there is one; otherwise the
+    /// handle is given up.
+    ///
+    /// # Errors
+    ///
+    /// If an R2T asks for what it may not, or a PDU of this size cannot be.
+    pub(crate) fn next_pdu(mut self, layout: &Layout, max: u32) -> Result<Option<Self>, Error> {
+        if self.is_over() {
+            return Ok(None);
+        }
+        if self.next_data(layout, max)? {
+            return Ok(Some(self));
+        }
+        match self.next_grant() {
+            Some((mut request, Some(r2t))) => {
+                request.follow(&r2t, layout, max)?;
+                Ok(Some(request))
+            }
+            Some((_, None)) | None => Ok(None),
+        }
+    }
+
     /// Counts the data of the PDU as put into one.
     fn take_data(&mut self, layout: &Layout) {
         self.data_sent = self.data_sent.saturating_add(self.data_len);

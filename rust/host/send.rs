@@ -28,6 +28,7 @@ use super::{
     async_event::AsyncEvent,
     bounce::Bounce,
     connection::Connection,
+    work::Progress,
     Host, //
 };
 use crate::{
@@ -59,18 +60,6 @@ const MAX_REQUESTS: usize = 64;
 
 /// The most trains before somebody else has a turn.
 const MAX_TRAINS: u32 = 16;
-
-/// How far sending came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// There is nothing to send.
-    Idle,
-    /// There is no room; [`write_space`](crate::abstractions::events::Events::write_space) says
-    /// when there is.
-    Blocked,
-    /// There is more to send.
-    More,
-}
 
 /// Why sending stopped for good.
 enum Fault {
@@ -264,6 +253,7 @@ impl Sender {
 
     /// Moves waiting requests to the train, and makes their PDUs.
     fn couple(&mut self, connection: &Connection) -> Result<(), Fault> {
+        let layout = &connection.layout;
         while self.train.len() < MAX_REQUESTS {
             let Some(mut request) = self.waiting.pop() else {
                 break;
@@ -272,12 +262,12 @@ impl Sender {
                 continue;
             }
             if request.is_sent() {
-                match next_pdu(request, connection)? {
+                match request.next_pdu(layout, connection.maxh2cdata)? {
                     Some(next) => request = next,
                     None => continue,
                 }
             }
-            request.seal(&connection.layout)?;
+            request.seal(layout)?;
             self.train.push_within_capacity(request)?;
         }
         Ok(())
@@ -301,6 +291,7 @@ impl Sender {
 
     /// Takes off the train what has been sent.
     fn uncouple(&mut self, connection: &Connection, mut sent: usize) -> Result<(), Fault> {
+        let layout = &connection.layout;
         sent = sent.saturating_sub(self.async_event.sent(sent));
 
         core::mem::swap(&mut self.train, &mut self.departed);
@@ -309,7 +300,7 @@ impl Sender {
             sent = sent.saturating_sub(taken);
             if !done {
                 self.train.push_within_capacity(request)?;
-            } else if let Some(request) = next_pdu(request, connection)? {
+            } else if let Some(request) = request.next_pdu(layout, connection.maxh2cdata)? {
                 self.waiting.push(request);
             }
         }
@@ -371,27 +362,5 @@ impl Sender {
             // The connection is at its end; if there is no room, the controller does without.
             let _ = connection.socket.send(&segments, usize::MAX);
         }
-    }
-}
-
-/// The next PDU of a request of which one has been sent, if there is one; otherwise the request's
-/// handle is given up.
-fn next_pdu(
-    mut request: SendRequest<Host>,
-    connection: &Connection,
-) -> Result<Option<SendRequest<Host>>, wire::Error> {
-    let layout = &connection.layout;
-    if request.is_over() {
-        return Ok(None);
-    }
-    if request.next_data(layout, connection.maxh2cdata)? {
-        return Ok(Some(request));
-    }
-    match request.next_grant() {
-        Some((mut request, Some(r2t))) => {
-            request.follow(&r2t, layout, connection.maxh2cdata)?;
-            Ok(Some(request))
-        }
-        Some((_, None)) | None => Ok(None),
     }
 }

@@ -2,7 +2,8 @@
 
 //! Who works when: submitters, the work of a queue, and what wakes it.
 //!
-//! C counterparts: `nvme_tcp_queue_request()`, `nvme_tcp_io_work()`, `nvme_tcp_data_ready()` and its siblings.
+//! C counterparts: `nvme_tcp_queue_request()`, `nvme_tcp_io_work()`, `nvme_tcp_data_ready()` and
+//! its siblings.
 
 use kernel::{
     sync::{
@@ -28,13 +29,11 @@ use kernel::{
 use super::{
     connection::Connection,
     queue::Queue,
-    send::Progress,
     Host, //
 };
 use crate::{
     abstractions::{
         events::Events,
-        inbox::Inbox,
         nvme::request::SendRequest, //
     },
     wire, //
@@ -42,6 +41,17 @@ use crate::{
 
 /// How long the work of a queue goes on before it lets others work.
 const BUDGET: Delta = Delta::from_millis(1);
+
+/// How far sending came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// There is nothing to send.
+    Idle,
+    /// There is no room; [`Events::write_space`] says when there is.
+    Blocked,
+    /// There is more to send.
+    More,
+}
 
 impl Queue {
     /// Takes a request to send; `last` if no other follows at once.
@@ -134,11 +144,6 @@ impl Queue {
         if let Some(mut sender) = self.sender.try_lock() {
             sender.terminate(connection, error, offending);
         }
-    }
-
-    /// Where R2Ts are handed to the sender.
-    pub(crate) fn inbox(&self) -> &Inbox<SendRequest<Host>> {
-        &self.inbox
     }
 }
 

@@ -15,8 +15,8 @@
 //! are for large I/Os, which are more than a burst for each link by themselves.
 //!
 //! What is on its way does not tell how deep the queue of the other side is: where the CPU is the
-//! limit and not the links, everything is acknowledged at once, and one I/O is there at a time. Each
-//! part costs some 5000 instructions, so an I/O of 128 KiB is sent in three and not in eight.
+//! limit and not the links, everything is acknowledged at once, and one I/O is there at a time.
+//! Each part costs some 5000 instructions, so an I/O of 128 KiB is sent in three and not in eight.
 //!
 //! The figures are those that did best on four links of 100 Mbit/s; of connections that differ in
 //! how much of a single large I/O each link gets, the median counted.

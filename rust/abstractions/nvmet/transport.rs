@@ -351,7 +351,8 @@ impl<T: Transport> Operations<T> {
 unsafe fn zeroed<'a>(out: *mut u8, len: usize) -> &'a mut [u8] {
     // SAFETY: By the contract of this function there is room for them.
     unsafe { out.write_bytes(0, len) };
-    // SAFETY: They were just initialised, and by the contract of this function nobody else uses them.
+    // SAFETY: They were just initialised, and by the contract of this function nobody else uses
+    // them.
     unsafe { core::slice::from_raw_parts_mut(out, len) }
 }
 
