@@ -75,6 +75,7 @@
 //! | `ic.rs`, `capsule.rs`, `data.rs`, `r2t.rs`, `term.rs` | the PDUs |
 //! | `sqe.rs`, `cqe.rs` | the few fields of queue entries that a transport touches |
 //! | `pdu.rs`, `decoder.rs` | [`Pdu`]; the receive machine, [`Decoder`] |
+//! | `outgoing.rs` | the send machine, [`Outgoing`]: how much of what is sent has been |
 //! | `transfer_host.rs`, `transfer_controller.rs` | who may send which byte when |
 //! | `send_size.rs` | how many bytes to send at a time |
 //!
@@ -103,6 +104,7 @@ mod error;
 mod field;
 mod ic;
 mod layout;
+mod outgoing;
 mod pdu;
 mod pdu_type;
 mod r2t;
@@ -158,6 +160,10 @@ pub use self::{
     layout::{
         Layout,
         Pda, //
+    },
+    outgoing::{
+        Outgoing,
+        Parts, //
     },
     pdu::Pdu,
     pdu_type::{
