@@ -6,6 +6,15 @@
 
 pub mod wire;
 
+/// What of the host is pure.
+#[path = ""]
+mod host {
+    #[path = "host/progress.rs"]
+    mod progress;
+    #[path = "host/state.rs"]
+    mod state;
+}
+
 use kernel::prelude::*;
 
 module! {

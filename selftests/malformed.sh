@@ -51,6 +51,15 @@ bad_target()
 	read_some "$(disk "$GOOD")"
 }
 
+# bad_pdu CASE FES FEI: the target, which sends a PDU about a command that there
+# is not, is told so. nvme-tcp only closes.
+bad_pdu()
+{
+	bad_target "$1 at Connect" ",queue_size=32"
+	[ "$HOST_TR" = mptcp ] || return 0
+	expect "what the target was told" "termreq $2 $3" "$(grep termreq "$TMP/peer" | sort -u)"
+}
+
 # $GOOD is a controller that stays connected throughout: others' faults are
 # not its.
 setup
@@ -68,4 +77,7 @@ done
 for case in closes garbage termreq; do
 	t "target: $case at Connect" bad_target "$case at Connect" ",queue_size=32"
 done
+t "target: response-to-nothing at Connect" bad_pdu response-to-nothing 1 20
+t "target: data-for-nobody at Connect" bad_pdu data-for-nobody 1 8
+t "target: r2t-for-nobody at Connect" bad_pdu r2t-for-nobody 1 8
 finish

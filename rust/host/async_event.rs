@@ -7,17 +7,18 @@
 
 use kernel::prelude::*;
 
-use super::{
-    Ctrl, //
-};
-use crate::glue::KernelCrc;
-use crate::wire::{
-    self,
-    sqe::{
+use super::Ctrl;
+use crate::{
+    glue::KernelCrc,
+    wire::{
         self,
-        Sgl, //
-    },
-    CapsuleCmd, //
+        sqe::{
+            self,
+            Sgl, //
+        },
+        CapsuleCmd,
+        Outgoing, //
+    }, //
 };
 
 /// The opcode of Asynchronous Event Request.
@@ -25,42 +26,43 @@ const OPCODE: u8 = 0x0c;
 
 /// The capsule of the one Asynchronous Event Request that a host has outstanding, and how much of
 /// it has been sent.
-pub(crate) struct AsyncEvent {
+pub(super) struct AsyncEvent {
     capsule: [u8; CapsuleCmd::MAX_HEADER],
-    len: usize,
-    sent: usize,
+    out: Outgoing,
 }
 
 impl AsyncEvent {
     /// Nothing to send.
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             capsule: [0; CapsuleCmd::MAX_HEADER],
-            len: 0,
-            sent: 0,
+            out: Outgoing::NOTHING,
         }
     }
 
     /// Nothing to send any more.
-    pub(crate) fn clear(&mut self) {
-        self.sent = self.len;
+    pub(super) fn clear(&mut self) {
+        self.out = Outgoing::NOTHING;
     }
 
     /// What has not been sent.
-    pub(crate) fn unsent(&self) -> &[u8] {
-        self.capsule.get(self.sent..self.len).unwrap_or_default()
+    pub(super) fn unsent(&self) -> &[u8] {
+        self.capsule.get(self.out.parts().head).unwrap_or_default()
     }
 
     /// Whether a part of it, but not all, has been sent.
-    pub(crate) fn is_begun(&self) -> bool {
-        self.sent > 0 && self.sent < self.len
+    pub(super) fn is_begun(&self) -> bool {
+        self.out.is_begun()
+    }
+
+    /// Whether there is nothing to send any more.
+    pub(super) fn is_sent(&self) -> bool {
+        self.out.is_sent()
     }
 
     /// Notes that up to `len` bytes have been sent; returns how many of them were of this.
-    pub(crate) fn sent(&mut self, len: usize) -> usize {
-        let taken = len.min(self.unsent().len());
-        self.sent = self.sent.saturating_add(taken);
-        taken
+    pub(super) fn advance(&mut self, len: usize) -> usize {
+        self.out.advance(len).total()
     }
 
     /// Makes the capsule.
@@ -68,7 +70,7 @@ impl AsyncEvent {
     /// # Errors
     ///
     /// None in practice: the capsule has room for every layout.
-    pub(crate) fn make(&mut self, layout: &wire::Layout) -> Result<(), wire::Error> {
+    pub(super) fn make(&mut self, layout: &wire::Layout) -> Result<(), wire::Error> {
         let mut entry = [0; sqe::LEN];
         let [id_low, id_high] = Ctrl::ASYNC_EVENT_COMMAND_ID.to_le_bytes();
         if let Some(start) = entry.first_chunk_mut() {
@@ -79,8 +81,8 @@ impl AsyncEvent {
             sqe: entry,
             data_len: 0,
         };
-        self.len = capsule.emit::<KernelCrc>(layout, &mut self.capsule)?;
-        self.sent = 0;
+        let len = capsule.emit::<KernelCrc>(layout, &mut self.capsule)?;
+        self.out = Outgoing::new(len, 0, 0);
         Ok(())
     }
 }

@@ -7,18 +7,38 @@
 //! | [`controller`] | makes controllers, recovers from errors, resets |
 //! | [`set_up`] | the steps of setting a controller up and tearing it down |
 //! | [`queue`] | the life of a queue |
-//! | [`work`] | who works when: submitters, the work of a queue, and what wakes it |
+//! | [`state`] | what a queue is, and what it may become |
+//! | [`io`], [`progress`] | who works when: submitters, the work of a queue, and what wakes it |
 //! | [`connection`] | opens a connection and exchanges ICReq and ICResp |
 //! | [`request`] | what a request carries, and what a command says of its data |
-//! | [`send`] | commands and data, as trains of PDUs |
+//! | [`send`], [`batch`] | commands and data, many PDUs at a time |
+//! | [`async_event`] | Asynchronous Event Requests |
 //! | [`bounce`] | a copy of what is sent, for digests of data |
 //! | [`recv`] | responses, data and R2Ts |
-//! | [`async_event`] | Asynchronous Event Requests |
+//! | [`fault`] | why a connection cannot go on |
 //! | [`cpu`] | which CPU a queue works on |
 //!
-//! Locks, in the order in which they are taken:
+//! # The life of a request
 //!
-//! 1. `Queue::link`: the connection comes and goes.
+//! ```text
+//!   (block layer) --queue_rq--> inbox --> Sender::waiting --> Batch --> (socket)
+//!                                 ^                             |
+//!                                 |    H2CData to come, or R2T  |
+//!                                 +---- recv <-- R2T            +--> waiting, or given up
+//!
+//!   (socket) --> recv --find_request--> complete --> (block layer)
+//! ```
+//!
+//! The upper line is one handle, [`SendRequest`](crate::abstractions::nvme::request::SendRequest),
+//! of which a request has at most one: each arrow hands it over. The lower one is a handle that
+//! lives for the handling of one PDU. The request is completed when it is answered and the first
+//! has been given up.
+//!
+//! # Locks
+//!
+//! In the order in which they are taken:
+//!
+//! 1. `Queue::state`: the connection comes and goes.
 //! 2. `Queue::receiver`.
 //! 3. `Queue::sender`.
 //! 4. the socket lock, inside [`Socket::send`](crate::abstractions::socket::Socket::send) and
@@ -31,17 +51,21 @@
 
 #![deny(unsafe_code)]
 
-pub(crate) mod async_event;
-pub(crate) mod bounce;
+mod async_event;
+mod batch;
+mod bounce;
 pub(crate) mod connection;
 pub(crate) mod controller;
 pub(crate) mod cpu;
+mod fault;
+mod io;
+mod progress;
 pub(crate) mod queue;
 pub(crate) mod recv;
 pub(crate) mod request;
 pub(crate) mod send;
 pub(crate) mod set_up;
-pub(crate) mod work;
+mod state;
 
 use kernel::{
     prelude::*,

@@ -23,8 +23,11 @@ use kernel::{
         Mutex, //
     },
     workqueue::{
+        impl_has_delayed_work,
         impl_has_work,
+        new_delayed_work,
         new_work,
+        DelayedWork,
         Work, //
     }, //
 };
@@ -32,13 +35,14 @@ use kernel::{
 use super::{
     connection::Connection,
     cpu,
+    io::Watcher,
     recv::Receiver,
     request::{
         self,
         SendState, //
     },
     send::Sender,
-    work::Watcher,
+    state::State,
     Context,
     Ctrl,
     Host, //
@@ -56,24 +60,22 @@ use crate::{
         },
         sockaddr::SockAddr,
         workqueue::{
+            cancel_delayed_sync,
             cancel_sync,
             AtomicWorkCpu,
             OwnedQueue,
             WorkCpu, //
         }, //
     },
+    glue::KernelCrc,
     wire::Decoder, //
 };
 
-/// The connection of a queue.
-enum Link {
-    /// There is none.
-    Down,
-    /// ICReq and ICResp have been exchanged.
-    Open(Arc<Connection>, KBox<Decoder<crate::glue::KernelCrc>>),
-    /// Commands can be sent and responses received.
-    Started(Arc<Connection>, Hooked<Watcher>),
-}
+/// A connection that is open, and what has decoded its ICResp.
+struct Open(Arc<Connection>, KBox<Decoder<KernelCrc>>);
+
+/// A connection that the queue works on, and hears of the events of.
+struct Started(Arc<Connection>, Hooked<Watcher>);
 
 /// A queue, the admin queue being number 0.
 #[pin_data]
@@ -81,8 +83,6 @@ pub(crate) struct Queue {
     id: u16,
     pub(super) workqueue: Arc<OwnedQueue>,
     cpus: Arc<cpu::Load>,
-    /// Whether the Connect command has succeeded.
-    live: Atomic<bool>,
     /// Requests that have been completed since somebody polled.
     pub(super) completed: Atomic<u32>,
     /// Whether an Asynchronous Event Request is to be sent.
@@ -93,18 +93,29 @@ pub(crate) struct Queue {
     pub(super) io_cpu: AtomicWorkCpu,
     /// Requests that are to be sent.
     pub(super) inbox: Inbox<SendRequest<Host>>,
+    /// What the queue is; changed by [`Queue::change`] alone.
     #[pin]
-    link: Mutex<Link>,
+    state: Mutex<State<Open, Started>>,
+    /// Whether that is [`State::Live`], for those who cannot wait.
+    live: Atomic<bool>,
+    /// While the queue is started.
     #[pin]
-    pub(super) receiver: Mutex<Receiver>,
+    pub(super) receiver: Mutex<Option<Receiver>>,
     #[pin]
     pub(super) sender: Mutex<Sender>,
     #[pin]
-    io_work: Work<Self>,
+    io_work: Work<Self, 0>,
+    /// Queues `io_work`.
+    #[pin]
+    later_work: DelayedWork<Self, 1>,
 }
 
 impl_has_work! {
-    impl HasWork<Self> for Queue { self.io_work }
+    impl HasWork<Self, 0> for Queue { self.io_work }
+}
+
+impl_has_delayed_work! {
+    impl HasDelayedWork<Self, 1> for Queue { self.later_work }
 }
 
 impl Queue {
@@ -114,33 +125,41 @@ impl Queue {
     ///
     /// `ENOMEM`.
     pub(crate) fn new(context: &Context, id: u16) -> Result<Arc<Self>> {
-        let receiver = Receiver::new(id)?;
         let sender = Sender::new(id)?;
         Arc::pin_init(
             pin_init!(Self {
                 id,
                 workqueue: context.workqueue.clone(),
                 cpus: context.cpus.clone(),
-                live: Atomic::new(false),
                 completed: Atomic::new(0),
                 async_event: Atomic::new(false),
                 in_capsule: Atomic::new(0),
                 io_cpu: AtomicWorkCpu::new(WorkCpu::UNBOUND),
                 inbox: Inbox::new(),
-                link <- new_mutex!(Link::Down, "nvme_mptcp::Queue::link"),
-                receiver <- new_mutex!(receiver, "nvme_mptcp::Queue::receiver"),
+                state <- new_mutex!(State::Down, "nvme_mptcp::Queue::state"),
+                live: Atomic::new(false),
+                receiver <- new_mutex!(None, "nvme_mptcp::Queue::receiver"),
                 sender <- new_mutex!(sender, "nvme_mptcp::Queue::sender"),
                 io_work <- new_work!("nvme_mptcp::Queue::io_work"),
+                later_work <- new_delayed_work!("nvme_mptcp::Queue::later_work"),
             }),
             GFP_KERNEL,
         )
     }
 
-    /// Opens the connection.
+    /// Changes what the queue is.
+    fn change<R>(&self, change: impl FnOnce(&mut State<Open, Started>) -> R) -> R {
+        let mut state = self.state.lock();
+        let result = change(&mut state);
+        self.live.store(state.is_live(), Release);
+        result
+    }
+
+    /// Opens the connection. May sleep.
     ///
     /// # Errors
     ///
-    /// What [`Connection::open`] says.
+    /// What [`Connection::open`] says; `EISCONN` if the queue is started.
     pub(crate) fn open(&self, ctrl: &Ctrl) -> Result {
         let (connection, decoder) = Connection::open(ctrl, self.id)?;
         self.sender.lock().reserve(&connection.layout)?;
@@ -149,14 +168,14 @@ impl Queue {
             _ => ctrl.in_capsule_len(),
         };
         self.in_capsule.store(in_capsule, Relaxed);
-        *self.link.lock() = Link::Open(
+        let open = Open(
             Arc::new(connection, GFP_KERNEL)?,
             KBox::new(decoder, GFP_KERNEL)?,
         );
-        Ok(())
+        self.change(|state| state.open(open)).map_err(|_| EISCONN)
     }
 
-    /// Lets commands be sent, and sends Connect.
+    /// Lets commands be sent, and sends Connect. May sleep.
     ///
     /// # Errors
     ///
@@ -174,7 +193,7 @@ impl Queue {
             0 => ctrl.connect_admin_queue(),
             id => ctrl.connect_io_queue(id),
         };
-        let done = connected.and_then(|()| Ok(self.set_live()?));
+        let done = connected.and_then(|()| Ok(self.go_live()?));
         if let Err(failure) = done {
             let (id, code) = (self.id, failure.code());
             dev_err!(ctrl.device(), "failed to connect queue: {id} ret={code}\n");
@@ -185,25 +204,25 @@ impl Queue {
 
     /// Hands the connection to receiver and sender, and hears of its events.
     fn hook(self: &Arc<Self>) -> Result {
-        let mut link = self.link.lock();
-        let Link::Open(connection, _) = &*link else {
-            return Err(ENOTCONN);
-        };
-        // All that may fail comes first: then the connection is still the link's alone.
-        let watcher = Arc::new(Watcher::new(self.clone(), connection.clone()), GFP_KERNEL)?;
-        let hooked = Hooked::new(connection.socket.clone(), watcher)?;
-        // Of a request that an earlier connection did not come to.
-        self.async_event.store(false, Release);
+        self.change(|state| {
+            let State::Open(Open(connection, _)) = state else {
+                return Err(ENOTCONN);
+            };
+            // All that may fail comes first: then the connection is still the state's alone.
+            let watcher = Watcher::new(self.clone(), connection.clone());
+            let watcher = Arc::new(watcher, GFP_KERNEL)?;
+            let hooked = Hooked::new(connection.socket.clone(), watcher)?;
+            // Of a request that an earlier connection did not come to.
+            self.async_event.store(false, Release);
 
-        *link = match core::mem::replace(&mut *link, Link::Down) {
-            Link::Open(connection, decoder) => {
-                self.receiver.lock().open(connection.clone(), decoder);
+            state.start(|Open(connection, decoder)| {
+                let receiver = Receiver::new(self.id, connection.clone(), decoder);
+                *self.receiver.lock() = Some(receiver);
                 self.sender.lock().open(connection.clone());
-                Link::Started(connection, hooked)
-            }
-            other => other,
-        };
-        Ok(())
+                Started(connection, hooked)
+            });
+            Ok(())
+        })
     }
 
     /// Lets commands other than Connect be sent.
@@ -211,50 +230,47 @@ impl Queue {
     /// # Errors
     ///
     /// `ENOTCONN` if the queue has been stopped meanwhile, or its connection is broken.
-    fn set_live(&self) -> Result {
-        let link = self.link.lock();
-        match &*link {
-            Link::Started(connection, _) if !connection.is_broken() => {
-                self.live.store(true, Release);
-                Ok(())
-            }
-            _ => Err(ENOTCONN),
-        }
+    fn go_live(&self) -> Result {
+        self.change(|state| match state.started() {
+            Some(Started(connection, _)) if !connection.is_broken() => state.go_live(),
+            _ => false,
+        })
+        .then_some(())
+        .ok_or(ENOTCONN)
     }
 
     /// Closes the connection: nothing is sent or received any more, and requests that wait to
-    /// be sent fail. When this returns, no handle of a request of this queue exists.
+    /// be sent fail. When this returns, no handle of a request of this queue exists. May sleep.
     pub(crate) fn stop(self: &Arc<Self>) {
-        let mut link = self.link.lock();
-        let (connection, hooked) = match core::mem::replace(&mut *link, Link::Down) {
-            Link::Started(connection, hooked) => (connection, hooked),
-            other => {
-                *link = other;
+        // Who stops it at the same time waits until it has been stopped.
+        self.change(|state| {
+            let Some(Started(connection, hooked)) = state.stop() else {
                 return;
-            }
-        };
-        self.live.store(false, Release);
-        connection.socket.shutdown();
-        drop(hooked);
-        self.receiver.lock().close();
-        self.sender.lock().close();
-        cancel_sync(self);
-        self.fail_inbox();
+            };
+            self.live.store(false, Release);
+            connection.socket.shutdown();
+            drop(hooked);
+            *self.receiver.lock() = None;
+            self.sender.lock().close(&self.inbox);
+            cancel_sync::<Self, 0>(self);
+            cancel_delayed_sync::<Self, 1>(self);
+            // It may have been queued by the other, or by whoever sent last.
+            cancel_sync::<Self, 0>(self);
+            // Of whoever was about to submit.
+            self.sender.lock().close(&self.inbox);
 
-        self.cpus.release(self.io_cpu.replace(WorkCpu::UNBOUND));
+            self.cpus.release(self.io_cpu.replace(WorkCpu::UNBOUND));
+        });
     }
 
     /// Whether there is a connection that was not started.
     pub(crate) fn is_open(&self) -> bool {
-        matches!(*self.link.lock(), Link::Open(..))
+        self.state.lock().is_open()
     }
 
     /// Closes a connection that was not started.
     pub(crate) fn close(&self) {
-        let mut link = self.link.lock();
-        if matches!(*link, Link::Open(..)) {
-            *link = Link::Down;
-        }
+        self.change(State::close);
     }
 
     /// The number of the queue.
@@ -269,18 +285,17 @@ impl Queue {
 
     /// Whether commands can be sent and the connection is whole. May sleep.
     pub(crate) fn is_up(&self) -> bool {
-        match &*self.link.lock() {
-            Link::Started(connection, _) => self.is_live() && !connection.is_broken(),
+        match &*self.state.lock() {
+            State::Live(Started(connection, _)) => !connection.is_broken(),
             _ => false,
         }
     }
 
-    /// The address that the queue is connected from.
+    /// The address that the queue is connected from. May sleep.
     pub(crate) fn source_address(&self) -> Option<SockAddr> {
-        match &*self.link.lock() {
-            Link::Started(connection, _) => connection.socket.local_addr().ok(),
-            _ => None,
-        }
+        let state = self.state.lock();
+        let Started(connection, _) = state.started()?;
+        connection.socket.local_addr().ok()
     }
 
     /// Says in the command of a request where its data are.

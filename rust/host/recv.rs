@@ -5,7 +5,6 @@
 //! C counterpart: `nvme_tcp_recv_skb()`.
 
 use kernel::{
-    dev_err,
     dev_warn,
     prelude::*,
     sync::Arc, //
@@ -13,6 +12,7 @@ use kernel::{
 
 use super::{
     connection::Connection,
+    fault::Fault,
     queue::Queue,
     Ctrl,
     Host, //
@@ -40,7 +40,7 @@ use crate::{
         Event,
         Input,
         Pdu,
-        Role,
+        PduType,
         CRC_SEED,
         DIGEST_LEN,
         R2T, //
@@ -56,84 +56,47 @@ struct Incoming {
     success: bool,
 }
 
-/// Why receiving stopped for good.
-enum Fault {
-    /// The stream breaks a rule of the protocol.
-    Protocol(wire::Error),
-    /// A PDU is well-formed, but is about something that is not so.
-    Unexpected(&'static str, u16),
-    /// The controller has ended the connection.
-    Terminated,
-    /// The network stack has.
-    Socket(Error),
-}
-
-impl From<wire::Error> for Fault {
-    fn from(error: wire::Error) -> Self {
-        Self::Protocol(error)
-    }
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Socket(error)
-    }
-}
-
-/// The receiving side of a queue.
-pub(crate) struct Receiver {
+/// The receiving side of a queue, while the queue is started.
+pub(super) struct Receiver {
     qid: u16,
-    connection: Option<Arc<Connection>>,
+    connection: Arc<Connection>,
     decoder: KBox<Decoder<KernelCrc>>,
     incoming: Option<Incoming>,
-    /// Whether nothing is received from the connection any more.
+    /// Whether nothing is received any more.
     ended: bool,
     /// How many requests this turn has completed.
     completed: u32,
 }
 
 impl Receiver {
-    /// Makes a receiver without a connection.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`. May sleep.
-    pub(crate) fn new(qid: u16) -> Result<Self> {
-        Ok(Self {
+    /// Receives over `connection`, with the decoder that has seen ICResp, for queue `qid`.
+    pub(super) fn new(
+        qid: u16,
+        connection: Arc<Connection>,
+        decoder: KBox<Decoder<KernelCrc>>,
+    ) -> Self {
+        Self {
             qid,
-            connection: None,
-            decoder: KBox::new(Decoder::new(Role::Host), GFP_KERNEL)?,
+            connection,
+            decoder,
             incoming: None,
             ended: false,
             completed: 0,
-        })
-    }
-
-    /// Receives over `connection` from now on, with the decoder that has seen ICResp.
-    pub(crate) fn open(&mut self, connection: Arc<Connection>, decoder: KBox<Decoder<KernelCrc>>) {
-        self.connection = Some(connection);
-        self.decoder = decoder;
-        self.incoming = None;
-        self.ended = false;
-    }
-
-    /// Receives nothing any more.
-    pub(crate) fn close(&mut self) {
-        self.connection = None;
+        }
     }
 
     /// Receives nothing any more if the connection is broken, and returns it.
-    pub(crate) fn end_if_broken(&mut self) -> Option<Arc<Connection>> {
-        let connection = self.connection.as_ref().filter(|c| c.is_broken())?;
-        self.ended = true;
-        Some(connection.clone())
+    pub(super) fn end_if_broken(&mut self) -> Option<Arc<Connection>> {
+        self.ended |= self.connection.is_broken();
+        self.ended.then(|| self.connection.clone())
     }
 
     /// Receives what there is; says whether there was something.
-    pub(crate) fn receive(&mut self, queue: &Arc<Queue>) -> bool {
-        let Some(connection) = self.connection.clone().filter(|_| !self.ended) else {
+    pub(super) fn receive(&mut self, queue: &Arc<Queue>) -> bool {
+        if self.ended {
             return false;
-        };
+        }
+        let connection = self.connection.clone();
         let mut fault = None;
         let received = connection.socket.read(|reader| {
             self.consume(&connection.ctrl, queue, reader)
@@ -151,10 +114,10 @@ impl Receiver {
                 }
                 return received > 0;
             }
-            (None, Err(error)) => Fault::Socket(error),
+            (None, Err(error)) => Fault::Receive(error),
             (Some(fault), _) => fault,
         };
-        self.give_up(&connection, queue, fault);
+        self.give_up(&connection, queue, &fault);
         false
     }
 
@@ -167,7 +130,7 @@ impl Receiver {
     ) -> Result<(), Fault> {
         while reader.remaining() > 0 {
             let taken = match self.decoder.input() {
-                Input::Bytes(bytes) => reader.copy_to(bytes)?,
+                Input::Bytes(bytes) => reader.copy_to(bytes).map_err(Fault::Receive)?,
                 Input::Payload(left) => self.place(ctrl, reader, left)?,
             };
             match self.decoder.advance(taken)? {
@@ -179,10 +142,15 @@ impl Receiver {
         Ok(())
     }
 
-    /// Finds the request that a PDU is about.
-    fn find<'a>(&self, ctrl: &'a Ctrl, command_id: u16) -> Result<RecvRequest<'a, Host>, Fault> {
-        ctrl.find_request(self.qid, command_id)
-            .ok_or(Fault::Unexpected("no command in flight has id", command_id))
+    /// Finds the request with this command identifier, which the controller names in a PDU that it
+    /// must not have sent if there is none: then that is an `unknown` one.
+    fn find<'a>(
+        &self,
+        ctrl: &'a Ctrl,
+        command_id: u16,
+        unknown: impl FnOnce() -> wire::Error,
+    ) -> Result<RecvRequest<'a, Host>, wire::Error> {
+        ctrl.find_request(self.qid, command_id).ok_or_else(unknown)
     }
 
     /// Copies data to where the request wants it.
@@ -192,16 +160,16 @@ impl Receiver {
         reader: &mut SkbReader<'_>,
         left: u32,
     ) -> Result<usize, Fault> {
-        let Some(mut incoming) = self.incoming.take() else {
-            return Err(Fault::Unexpected("data without a header, of", 0));
-        };
-        let mut request = self.find(ctrl, incoming.command_id)?;
-        let taken = request.receive(reader, left as usize, incoming.crc.as_mut())?;
+        // The header was checked when it came; what has become wrong since is the controller's doing,
+        // too: it has sent the response before the data.
+        let early = || wire::Error::unexpected(PduType::C2HData);
+        let mut incoming = self.incoming.take().ok_or_else(early)?;
+        let mut request = self.find(ctrl, incoming.command_id, early)?;
+        let taken = request
+            .receive(reader, left as usize, incoming.crc.as_mut())
+            .map_err(Fault::Receive)?;
         if taken == 0 {
-            return Err(Fault::Unexpected(
-                "more data than the request has room for, of",
-                incoming.command_id,
-            ));
+            return Err(early().into());
         }
         self.incoming = Some(incoming);
         Ok(taken)
@@ -209,24 +177,16 @@ impl Receiver {
 
     fn pdu(&mut self, ctrl: &Ctrl, queue: &Arc<Queue>, pdu: &Pdu) -> Result<(), Fault> {
         match pdu {
-            Pdu::CapsuleResp(pdu) => self.response(ctrl, pdu),
-            Pdu::C2HData(pdu) => self.data(ctrl, pdu),
-            Pdu::R2T(pdu) => self.r2t(ctrl, queue, pdu),
-            Pdu::C2HTermReq(pdu) => {
-                let device = ctrl.device();
-                dev_err!(
-                    device,
-                    "queue {}: ended by the controller: {pdu}\n",
-                    self.qid
-                );
-                Err(Fault::Terminated)
-            }
+            Pdu::CapsuleResp(pdu) => Ok(self.response(ctrl, pdu)?),
+            Pdu::C2HData(pdu) => Ok(self.data(ctrl, pdu)?),
+            Pdu::R2T(pdu) => Ok(self.r2t(ctrl, queue, pdu)?),
+            Pdu::C2HTermReq(pdu) => Err(Fault::Terminated(*pdu)),
             // The decoder lets no others through.
             _ => Err(wire::Error::unexpected(pdu.kind()).into()),
         }
     }
 
-    fn response(&mut self, ctrl: &Ctrl, pdu: &CapsuleResp) -> Result<(), Fault> {
+    fn response(&mut self, ctrl: &Ctrl, pdu: &CapsuleResp) -> Result<(), wire::Error> {
         let command_id = cqe::command_id(&pdu.cqe);
         let status = cqe::status(&pdu.cqe);
         let result = pdu.cqe.first_chunk().copied().unwrap_or_default();
@@ -235,51 +195,44 @@ impl Receiver {
             return Ok(());
         }
 
-        let request = self.find(ctrl, command_id)?;
-        let info = request.info();
+        let request = self.find(ctrl, command_id, || pdu.unknown_cid())?;
         // Bit 0 is the phase, which has no meaning here.
-        let success = status >> 1 == 0;
-        if success && info.is_read && request.c2h.received() != info.data_len {
-            return Err(Fault::Unexpected(
-                "success without all the data, of",
-                command_id,
-            ));
+        if status >> 1 == 0 {
+            has_all_data(&request)?;
         }
         self.complete(request, status, result);
         Ok(())
     }
 
-    fn data(&mut self, ctrl: &Ctrl, pdu: &C2HData) -> Result<(), Fault> {
-        let mut request = self.find(ctrl, pdu.cccid)?;
+    fn data(&mut self, ctrl: &Ctrl, pdu: &C2HData) -> Result<(), wire::Error> {
+        let mut request = self.find(ctrl, pdu.cccid, || pdu.unknown_cccid())?;
         let info = request.info();
         if info.is_write || info.data_len == 0 {
-            return Err(Fault::Unexpected("data for what is no read,", pdu.cccid));
+            return Err(wire::Error::unexpected(PduType::C2HData));
         }
         request.c2h.data(pdu, info.data_len)?;
-        if pdu.success && info.is_read && request.c2h.received() != info.data_len {
-            return Err(Fault::Unexpected(
-                "success without all the data, of",
-                pdu.cccid,
-            ));
+        if pdu.success {
+            has_all_data(&request)?;
         }
-        let digests = self
-            .connection
-            .as_ref()
-            .is_some_and(|c| c.layout.digests.data);
         self.incoming = Some(Incoming {
             command_id: pdu.cccid,
-            crc: digests.then_some(CRC_SEED),
+            crc: self.connection.layout.digests.data.then_some(CRC_SEED),
             success: pdu.success,
         });
         Ok(())
     }
 
     /// The data of a PDU are complete.
-    fn payload(&mut self, ctrl: &Ctrl, digest: Option<[u8; DIGEST_LEN]>) -> Result<(), Fault> {
+    fn payload(
+        &mut self,
+        ctrl: &Ctrl,
+        digest: Option<[u8; DIGEST_LEN]>,
+    ) -> Result<(), wire::Error> {
         let Some(incoming) = self.incoming.take() else {
             return Ok(());
         };
-        let mut request = self.find(ctrl, incoming.command_id)?;
+        let early = || wire::Error::unexpected(PduType::C2HData);
+        let mut request = self.find(ctrl, incoming.command_id, early)?;
         if let (Some(digest), Some(crc)) = (digest, incoming.crc) {
             if digest != finish(crc) {
                 dev_warn!(
@@ -310,10 +263,10 @@ impl Receiver {
         request.complete(status, result);
     }
 
-    fn r2t(&mut self, ctrl: &Ctrl, queue: &Arc<Queue>, pdu: &R2T) -> Result<(), Fault> {
-        let mut request = self.find(ctrl, pdu.cccid)?;
+    fn r2t(&mut self, ctrl: &Ctrl, queue: &Arc<Queue>, pdu: &R2T) -> Result<(), wire::Error> {
+        let mut request = self.find(ctrl, pdu.cccid, || pdu.unknown_cccid())?;
         if !request.info().is_write {
-            return Err(Fault::Unexpected("R2T for what is no write,", pdu.cccid));
+            return Err(wire::Error::unexpected(PduType::R2T));
         }
         match request.grant(Some(*pdu)) {
             Ok(Some(sender)) => {
@@ -321,28 +274,27 @@ impl Receiver {
                 Ok(())
             }
             Ok(None) => Ok(()),
-            Err(_) => Err(wire::Error::r2t_limit().into()),
+            Err(_) => Err(wire::Error::r2t_limit()),
         }
     }
 
     /// Ends the connection after a fault, and tells the controller why if it is to blame.
-    fn give_up(&mut self, connection: &Connection, queue: &Arc<Queue>, fault: Fault) {
-        let device = connection.ctrl.device();
-        match fault {
-            Fault::Protocol(error) => {
-                dev_err!(device, "queue {}: {error}\n", self.qid);
-                queue.terminate(connection, &error, self.decoder.header());
-            }
-            Fault::Unexpected(what, command_id) => {
-                dev_err!(device, "queue {}: {what} {command_id:#06x}\n", self.qid);
-            }
-            Fault::Socket(error) => {
-                let error = error.to_errno();
-                dev_err!(device, "queue {}: receive failed: {error}\n", self.qid);
-            }
-            Fault::Terminated => {}
+    fn give_up(&mut self, connection: &Connection, queue: &Arc<Queue>, fault: &Fault) {
+        fault.log(connection.ctrl.device(), self.qid);
+        if let Fault::Protocol(error) = fault {
+            queue.terminate(connection, error, self.decoder.header());
         }
         self.ended = true;
         connection.set_broken();
     }
+}
+
+/// Checks that a request which succeeds has all of its data.
+fn has_all_data(request: &RecvRequest<'_, Host>) -> Result<(), wire::Error> {
+    let info = request.info();
+    let got = request.c2h.received();
+    if info.is_read && got != info.data_len {
+        return Err(wire::Error::short_of_data(got, info.data_len));
+    }
+    Ok(())
 }

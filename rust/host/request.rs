@@ -32,6 +32,7 @@ use crate::{
         H2CData,
         H2cTransfer,
         Layout,
+        Outgoing,
         CRC_SEED,
         DIGEST_LEN,
         R2T, //
@@ -45,28 +46,24 @@ pub(crate) const ADMIN_IN_CAPSULE: u32 = 8192;
 /// The opcode of fabrics commands.
 const FABRICS: u8 = 0x7f;
 
-/// Which header a PDU has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Header {
-    /// The capsule of the request, not sealed yet.
-    #[default]
-    Unsealed,
+/// What is being sent of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing yet: the capsule will have so many bytes of data, and has no digest.
+    Unsealed(u32),
     /// The capsule of the request.
     Capsule,
-    /// The H2CData header of the sender's state.
+    /// An H2CData, whose header is in the sender's state.
     H2CData,
 }
 
-/// What the sender keeps for a request: the PDU that is being sent, and where it is.
+/// What the sender keeps for a request: the PDU that is being sent, and what comes after it.
 pub(crate) struct SendState {
-    header: Header,
-    header_len: usize,
-    /// Data in this PDU, in bytes.
-    data_len: u32,
+    stage: Stage,
+    /// The PDU of that stage.
+    out: Outgoing,
     /// If a digest follows the data: the CRC32C of those that have been put into the bounce buffer.
     crc: Option<u32>,
-    /// How much of the PDU has been sent, in bytes.
-    sent: usize,
     /// How much of the request's data has been put into PDUs, in bytes.
     data_sent: u32,
     h2c: H2cTransfer,
@@ -76,11 +73,9 @@ pub(crate) struct SendState {
 impl Default for SendState {
     fn default() -> Self {
         Self {
-            header: Header::default(),
-            header_len: 0,
-            data_len: 0,
+            stage: Stage::Unsealed(0),
+            out: Outgoing::NOTHING,
             crc: None,
-            sent: 0,
             data_sent: 0,
             h2c: H2cTransfer::new(),
             h2c_header: [0; H2CData::MAX_HEADER],
@@ -136,7 +131,7 @@ pub(crate) fn prepare(
     };
     sqe::set_sgl1(entry, sgl);
     if matches!(sgl, Sgl::InCapsule { .. }) {
-        state.data_len = data_len;
+        state.stage = Stage::Unsealed(data_len);
     }
 }
 
@@ -147,16 +142,26 @@ impl SendRequest<Host> {
     /// # Errors
     ///
     /// If a PDU of this size cannot be.
-    pub(crate) fn seal(&mut self, layout: &Layout) -> Result<(), Error> {
-        if self.header != Header::Unsealed {
-            return Ok(());
+    pub(super) fn seal(&mut self, layout: &Layout) -> Result<(), Error> {
+        if let Stage::Unsealed(data_len) = self.stage {
+            let (capsule, _) = self.parts_mut();
+            let len = CapsuleCmd::seal::<KernelCrc>(layout, data_len, capsule)?;
+            self.begin(Stage::Capsule, len, data_len, layout);
         }
-        let data_len = self.data_len;
-        let (capsule, state) = self.parts_mut();
-        state.header_len = CapsuleCmd::seal::<KernelCrc>(layout, data_len, capsule)?;
-        state.header = Header::Capsule;
-        self.take_data(layout);
         Ok(())
+    }
+
+    /// Begins to send a PDU with these lengths of header and data.
+    fn begin(&mut self, stage: Stage, header_len: usize, data_len: u32, layout: &Layout) {
+        let digest = layout.digests.data && data_len > 0;
+        self.stage = stage;
+        self.out = Outgoing::new(
+            header_len,
+            data_len as usize,
+            if digest { DIGEST_LEN } else { 0 },
+        );
+        self.crc = digest.then_some(CRC_SEED);
+        self.data_sent = self.data_sent.saturating_add(data_len);
     }
 
     /// Follows the R2T `r2t`: the next PDU is the first that it asks for.
@@ -164,7 +169,7 @@ impl SendRequest<Host> {
     /// # Errors
     ///
     /// If the R2T asks for what it may not.
-    pub(crate) fn follow(&mut self, r2t: &R2T, layout: &Layout, max: u32) -> Result<(), Error> {
+    fn follow(&mut self, r2t: &R2T, layout: &Layout, max: u32) -> Result<(), Error> {
         let data_len = self.info().data_len;
         let sent = self.data_sent;
         self.h2c.r2t(r2t, data_len, sent)?;
@@ -176,15 +181,12 @@ impl SendRequest<Host> {
     /// # Errors
     ///
     /// If a PDU of this size cannot be.
-    pub(crate) fn next_data(&mut self, layout: &Layout, max: u32) -> Result<bool, Error> {
+    fn next_data(&mut self, layout: &Layout, max: u32) -> Result<bool, Error> {
         let Some(pdu) = self.h2c.next(max) else {
             return Ok(false);
         };
-        self.header_len = pdu.emit::<KernelCrc>(layout, &mut self.h2c_header)?;
-        self.header = Header::H2CData;
-        self.data_len = pdu.datal;
-        self.sent = 0;
-        self.take_data(layout);
+        let len = pdu.emit::<KernelCrc>(layout, &mut self.h2c_header)?;
+        self.begin(Stage::H2CData, len, pdu.datal, layout);
         Ok(true)
     }
 
@@ -194,7 +196,7 @@ impl SendRequest<Host> {
     /// # Errors
     ///
     /// If an R2T asks for what it may not, or a PDU of this size cannot be.
-    pub(crate) fn next_pdu(mut self, layout: &Layout, max: u32) -> Result<Option<Self>, Error> {
+    pub(super) fn next_pdu(mut self, layout: &Layout, max: u32) -> Result<Option<Self>, Error> {
         if self.is_over() {
             return Ok(None);
         }
@@ -210,87 +212,56 @@ impl SendRequest<Host> {
         }
     }
 
-    /// Counts the data of the PDU as put into one.
-    fn take_data(&mut self, layout: &Layout) {
-        self.data_sent = self.data_sent.saturating_add(self.data_len);
-        self.crc = (layout.digests.data && self.data_len > 0).then_some(CRC_SEED);
-    }
-
-    /// Where in the PDU its data end.
-    fn data_end(&self) -> usize {
-        self.header_len.saturating_add(self.data_len as usize)
-    }
-
-    /// Length of the PDU in bytes.
-    fn pdu_len(&self) -> usize {
-        self.data_end()
-            .saturating_add(self.crc.map_or(0, |_| DIGEST_LEN))
-    }
-
     /// Whether all of the PDU has been sent.
-    pub(crate) fn is_sent(&self) -> bool {
-        self.header != Header::Unsealed && self.sent == self.pdu_len()
+    pub(super) fn is_sent(&self) -> bool {
+        !matches!(self.stage, Stage::Unsealed(_)) && self.out.is_sent()
     }
 
     /// Whether a part of the PDU, but not all of it, has been sent.
-    pub(crate) fn is_begun(&self) -> bool {
-        self.sent > 0
+    pub(super) fn is_begun(&self) -> bool {
+        self.out.is_begun()
     }
 
-    /// What has not been sent of header, header digest and padding.
-    fn unsent_header(&self) -> &[u8] {
-        let header: &[u8] = match self.header {
-            Header::H2CData => &self.h2c_header,
-            Header::Capsule | Header::Unsealed => self.capsule(),
-        };
-        header.get(self.sent..self.header_len).unwrap_or_default()
-    }
-
-    /// How many bytes of data have not been sent.
-    fn unsent_data_len(&self) -> usize {
-        self.data_end()
-            .saturating_sub(self.sent.max(self.header_len))
+    /// Header, header digest and padding.
+    fn header(&self) -> &[u8] {
+        match self.stage {
+            Stage::H2CData => &self.h2c_header,
+            Stage::Unsealed(_) | Stage::Capsule => self.capsule(),
+        }
     }
 
     /// Adds what has not been sent of the PDU, on a connection whose data have no digests; `false`
     /// if there is no room for all of it.
-    pub(crate) fn add_to<'data>(&'data self, segments: &mut Segments<'_, 'data>) -> bool {
-        segments.add_bytes(self.unsent_header())
-            && self.add_data_to(segments, self.unsent_data_len())
+    pub(super) fn add_to<'data>(&'data self, segments: &mut Segments<'_, 'data>) -> bool {
+        let unsent = self.out.parts();
+        segments.add_bytes(self.header().get(unsent.head).unwrap_or_default())
+            && self.add_data_to(segments, unsent.data.len())
     }
 
     /// Copies what has not been sent of the PDU to `bounce`, and behind the data the digest of what
     /// was copied; `false` if there is no room for all of it.
     ///
     /// What is copied has to be counted as sent before this is called again.
-    pub(crate) fn copy_to(&mut self, bounce: &mut Bounce) -> bool {
-        if !bounce.put(self.unsent_header()) {
+    pub(super) fn copy_to(&mut self, bounce: &mut Bounce) -> bool {
+        let unsent = self.out.parts();
+        if !bounce.put(self.header().get(unsent.head).unwrap_or_default()) {
             return false;
         }
-        let left = self.unsent_data_len();
-        let data = bounce.put_with(left, |room| self.copy_data_to(room));
-        let all = data.len() == left;
+        let data = bounce.put_with(unsent.data.len(), |room| self.copy_data_to(room));
+        let all = data.len() == unsent.data.len();
         let Some(crc) = self.crc else {
             return all;
         };
         let crc = KernelCrc::update(crc, data);
         self.crc = Some(crc);
-        let digest = finish(crc);
-        let digest_sent = self.sent.saturating_sub(self.data_end());
-        all && bounce.put(digest.get(digest_sent..).unwrap_or_default())
+        all && bounce.put(finish(crc).get(unsent.tail).unwrap_or_default())
     }
 
-    /// Notes that up to `len` bytes have been sent; returns how many of them were of this PDU, and
-    /// whether it is complete.
-    pub(crate) fn sent(&mut self, len: usize) -> (usize, bool) {
-        let data_at = |sent: usize| sent.clamp(self.header_len, self.data_end());
-        let left = self.pdu_len().saturating_sub(self.sent);
-        let taken = len.min(left);
-        let after = self.sent.saturating_add(taken);
-        let data = data_at(after).saturating_sub(data_at(self.sent));
-
-        self.sent = after;
-        self.advance(data);
-        (taken, taken == left)
+    /// Notes that up to `len` bytes have been sent; returns how many of them were of this PDU.
+    pub(super) fn sent(&mut self, len: usize) -> usize {
+        let sent = self.out.advance(len);
+        let total = sent.total();
+        self.advance(sent.data.len());
+        total
     }
 }

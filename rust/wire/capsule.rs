@@ -21,11 +21,18 @@ use super::{
         DIGEST_LEN, //
     },
     error::Error,
-    field,
+    field::{
+        self,
+        Field, //
+    },
     layout::Layout,
     pdu_type::PduType,
+    reason::Rule,
     sqe, //
 };
+
+/// The command identifier, inside of the completion queue entry.
+const CID: Field<u16, 20> = Field::new("CID");
 
 /// Command Capsule: a command, perhaps with its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +141,11 @@ impl CapsuleResp {
         field::put::<8, { cqe::LEN }, { Self::LEN }>(header, self.cqe);
         ch::seal::<C, { Self::LEN }>(PduType::CapsuleResp, 0, layout, 0, out)
     }
+
+    /// The error for a command identifier that no command has.
+    pub fn unknown_cid(&self) -> Error {
+        CID.invalid(cqe::command_id(&self.cqe), Rule::Known)
+    }
 }
 
 #[cfg(any(test, wire_kunit))]
@@ -196,6 +208,15 @@ mod tests {
             );
             assert_eq!(out, buf);
         }
+    }
+
+    #[test]
+    fn capsule_resp_unknown_cid() {
+        let mut cqe = [0; cqe::LEN];
+        cqe[12..14].copy_from_slice(&[0x05, 0x30]);
+        let error = CapsuleResp { cqe }.unknown_cid();
+        let reason = CID.reason(0x3005, Rule::Known);
+        assert_eq!(error, Error::header(20, reason));
     }
 
     #[test]

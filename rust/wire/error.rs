@@ -160,6 +160,11 @@ impl Error {
         Self::sequence(Reason::Unexpected(kind))
     }
 
+    /// A command is said to have succeeded, and of its `want` bytes of data `got` have come.
+    pub const fn short_of_data(got: u32, want: u32) -> Self {
+        Self::sequence(Reason::ShortOfData { got, want })
+    }
+
     /// A command was sent an R2T while another was open.
     pub const fn r2t_limit() -> Self {
         Self::limit(Reason::R2tOpen)

@@ -72,6 +72,13 @@ pub enum Reason {
     },
     /// An R2T for a command whose last one is not served yet: we offer MAXR2T 0, one at a time.
     R2tOpen,
+    /// A command is said to have succeeded before all of its data have come.
+    ShortOfData {
+        /// The bytes that have.
+        got: u32,
+        /// The bytes of the command.
+        want: u32,
+    },
     /// The range of bytes reaches past the end of the buffer or of the R2T.
     OutOfRange {
         /// Offset of the range in the command's data.
@@ -127,6 +134,9 @@ impl fmt::Display for Reason {
                 write!(f, "header digest {got:#010x} must be {want:#010x}")
             }
             Self::R2tOpen => f.write_str("R2T while another is open"),
+            Self::ShortOfData { got, want } => {
+                write!(f, "success after {got:#x} of {want:#x} bytes of data")
+            }
             Self::OutOfRange { offset, len, end } => {
                 write!(f, "{len:#x} bytes at {offset:#x} reach past {end:#x}")
             }

@@ -6,7 +6,8 @@
 	peer.py target CASE ADDRESS PORT	play a target, for one connection
 
 As a host it prints how the target ended the connection: "termreq FES",
-"closed" or, after 10 s, "silence". As a target it serves until it is killed.
+"closed" or, after 10 s, "silence". As a target it serves until it is killed,
+and prints "termreq FES FEI" for each H2CTermReq.
 """
 import socket
 import struct
@@ -69,6 +70,8 @@ CONNECT = {
     "closes at Connect": b"",
     "garbage at Connect": HOST["garbage"][1],
     "termreq at Connect": TARGET["termreq"],
+    **{f"{case} at Connect": TARGET[case].removeprefix(ic(ICRESP, last=131072))
+       for case in ("response-to-nothing", "data-for-nobody", "r2t-for-nobody")},
 }
 
 
@@ -103,6 +106,15 @@ def play_host(case, address, port):
             return "closed"
 
 
+def read_out(sock):
+    """Reads what a host sends until it closes, and tells of its TermReqs."""
+    while True:
+        header = receive(sock, 8)
+        rest = receive(sock, struct.unpack_from("<I", header, 4)[0] - 8)
+        if header[0] == H2C_TERM:
+            print("termreq %d %d" % struct.unpack_from("<HI", rest), flush=True)
+
+
 def play_target(case, address, port):
     with socket.create_server((address, port)) as server:
         print("listening", flush=True)
@@ -112,11 +124,12 @@ def play_target(case, address, port):
                 receive(sock, 128)
                 if case in CONNECT:
                     sock.sendall(ic(ICRESP, last=131072))
-                    receive(sock, 72)
+                    # Connect, with its data.
+                    receive(sock, 72 + 1024)
                 answer = TARGET.get(case, CONNECT.get(case))
                 sock.sendall(answer)
-                while answer and sock.recv(4096):
-                    pass
+                if answer:
+                    read_out(sock)
             except ConnectionError:
                 pass
             sock.close()

@@ -19,6 +19,7 @@ use kernel::{
         Arc, //
     },
     time::{
+        msecs_to_jiffies,
         Delta,
         Instant,
         Monotonic, //
@@ -28,7 +29,12 @@ use kernel::{
 
 use super::{
     connection::Connection,
+    progress::{
+        Next,
+        Progress, //
+    },
     queue::Queue,
+    recv::Receiver,
     Host, //
 };
 use crate::{
@@ -42,16 +48,8 @@ use crate::{
 /// How long the work of a queue goes on before it lets others work.
 const BUDGET: Delta = Delta::from_millis(1);
 
-/// How far sending came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// There is nothing to send.
-    Idle,
-    /// There is no room; [`Events::write_space`] says when there is.
-    Blocked,
-    /// There is more to send.
-    More,
-}
+/// How long to wait for memory that nobody announces, in ms.
+const PAUSE_MS: u32 = 10;
 
 impl Queue {
     /// Takes a request to send; `last` if no other follows at once.
@@ -67,25 +65,38 @@ impl Queue {
         if !self.has_unsent() {
             return;
         }
-        if self.io_cpu.load().is_current() {
-            if let Some(mut sender) = self.sender.try_lock() {
-                let progress = sender.send(&self.inbox, &self.async_event);
-                let open = sender.is_open();
-                drop(sender);
-                // The work that found the sender taken left to us what had come by then. Pairs
-                // with the barriers of pushing to the inbox and of queueing the work.
-                smp_mb(Full);
-                let idle = match progress {
-                    Progress::Idle => !self.has_unsent(),
-                    Progress::Blocked => true,
-                    Progress::More => false,
-                };
-                if idle && open {
-                    return;
-                }
+        let next = match self.io_cpu.load().is_current() {
+            true => self.try_send().map(|(_, next)| next),
+            false => None,
+        };
+        self.wake(next.unwrap_or(Next::Work));
+    }
+
+    /// Sends what there is, unless somebody sends already: then that one looks again. Returns who
+    /// works next.
+    fn try_send(&self) -> Option<(Progress, Next)> {
+        let mut sender = self.sender.try_lock()?;
+        let progress = sender.send(&self.inbox, &self.async_event);
+        drop(sender);
+        // Whoever found the sender taken left to us what had come by then. Pairs with the barriers
+        // of pushing to the inbox and of queueing the work.
+        smp_mb(Full);
+        Some((progress, progress.next(self.has_unsent())))
+    }
+
+    /// Sees to it that whoever is next works.
+    fn wake(self: &Arc<Self>, next: Next) {
+        match next {
+            Next::Nobody => {}
+            Next::Work => self.kick(),
+            Next::WorkLater => {
+                let delay = msecs_to_jiffies(PAUSE_MS);
+                // If it is queued already, that is soon enough.
+                let _ = self
+                    .workqueue
+                    .enqueue_delayed::<Arc<Self>, 1>(self.clone(), delay);
             }
         }
-        self.kick();
     }
 
     /// Whether somebody has something to send that the sender has not taken.
@@ -102,7 +113,9 @@ impl Queue {
     /// Lets the queue work. From any context.
     pub(crate) fn kick(self: &Arc<Self>) {
         // If the work is queued already, it has not begun to look at what there is.
-        let _ = self.workqueue.enqueue_on(self.io_cpu.load(), self.clone());
+        let _ = self
+            .workqueue
+            .enqueue_on::<Arc<Self>, 0>(self.io_cpu.load(), self.clone());
     }
 
     /// How many requests have been completed since somebody asked. Does not sleep.
@@ -118,22 +131,19 @@ impl Queue {
         self.completed.add(count, Relaxed);
     }
 
-    /// Fails the requests that nobody will send.
-    pub(super) fn fail_inbox(&self) {
-        self.sender.lock().send(&self.inbox, &self.async_event);
-    }
-
     /// Fails all requests if the connection is broken and nobody else ends them: whoever waits for
     /// them may have to give up before anybody else can go on. For the work, without locks.
-    fn fail_if_broken(self: &Arc<Self>) {
-        let Some(connection) = self.receiver.lock().end_if_broken() else {
+    fn fail_if_broken(&self) {
+        let broken = (*self.receiver.lock())
+            .as_mut()
+            .and_then(Receiver::end_if_broken);
+        let Some(connection) = broken else {
             return;
         };
         if connection.is_recovered(self.id()) {
             return;
         }
-        self.sender.lock().close();
-        self.fail_inbox();
+        self.sender.lock().send(&self.inbox, &self.async_event);
         connection.ctrl.cancel_requests_of(self.id());
     }
 
@@ -147,29 +157,38 @@ impl Queue {
     }
 }
 
-impl WorkItem for Queue {
+impl WorkItem<0> for Queue {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
         let start = Instant::<Monotonic>::now();
-        loop {
-            let sent = match this.sender.try_lock() {
-                Some(mut sender) => sender.send(&this.inbox, &this.async_event),
-                // Whoever sends at the moment looks at the inbox again, or kicks.
-                None => Progress::Idle,
-            };
-            let received = this.receiver.lock().receive(&this);
+        let next = loop {
+            // Whoever sends at the moment looks again.
+            let (progress, next) = this.try_send().unwrap_or((Progress::Idle, Next::Nobody));
+            let received = (*this.receiver.lock())
+                .as_mut()
+                .is_some_and(|receiver| receiver.receive(&this));
 
-            if sent != Progress::More && !received {
-                break;
+            if progress != Progress::More && !received {
+                break next;
             }
             if start.elapsed() > BUDGET {
-                this.kick();
-                return;
+                return this.kick();
             }
-        }
+        };
         // Not before all has been received that came ahead of the end.
         this.fail_if_broken();
+        if next == Next::WorkLater {
+            this.wake(next);
+        }
+    }
+}
+
+impl WorkItem<1> for Queue {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        this.kick();
     }
 }
 

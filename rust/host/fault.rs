@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Why a connection cannot go on, and who is told.
+//!
+//! C counterpart: what `nvme_tcp_error_recovery()` is called after.
+
+use kernel::{
+    dev_err,
+    device::Device,
+    prelude::*, //
+};
+
+use crate::wire::{
+    self,
+    TermReq, //
+};
+
+/// Why a connection cannot go on.
+pub(super) enum Fault {
+    /// The controller breaks a rule of the protocol; it is told which.
+    Protocol(wire::Error),
+    /// The controller says that we do.
+    Terminated(TermReq),
+    /// The network takes nothing more.
+    Send(Error),
+    /// The network brings nothing more.
+    Receive(Error),
+}
+
+impl From<wire::Error> for Fault {
+    fn from(error: wire::Error) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl Fault {
+    /// Says it in the log, of queue `qid`.
+    pub(super) fn log(&self, device: &Device, qid: u16) {
+        match self {
+            Self::Protocol(error) => dev_err!(device, "queue {qid}: {error}\n"),
+            Self::Terminated(pdu) => {
+                dev_err!(device, "queue {qid}: ended by the controller: {pdu}\n");
+            }
+            Self::Send(error) => {
+                let error = error.to_errno();
+                dev_err!(device, "queue {qid}: failed to send request {error}\n");
+            }
+            Self::Receive(error) => {
+                let error = error.to_errno();
+                dev_err!(device, "queue {qid}: receive failed: {error}\n");
+            }
+        }
+    }
+}
