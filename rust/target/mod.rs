@@ -14,7 +14,7 @@
 //! | `io.rs` | one turn of a connection's work: receive, execute, send |
 //! | `recv.rs`, `pending.rs` | from the stream to commands with their data |
 //! | `mapping.rs` | what the SGL of a command means |
-//! | `send.rs`, `train.rs` | from completed commands to the stream |
+//! | `send.rs`, `batch.rs` | from completed commands to the stream |
 //! | `connect.rs` | what a connection needs in order to become a queue |
 //! | `bell.rs`, `home.rs` | when and where the work is queued |
 //! | `slots.rs`, `ring.rs` | where the commands of a connection are kept |
@@ -26,7 +26,7 @@
 //!   Slots --recv--> pending data --recv--> ready --io--> (target core) --> Queue::inbox
 //!     ^  |             ^                     ^                                 |
 //!     |  +--> waiting -+---------------------+                                 |
-//!     +------------------ train <------------------ send <---------------------+
+//!     +------------------ batch <------------------ send <---------------------+
 //! ```
 //!
 //! A command with data waits if the connection has as much memory as it may ([`budget`]).
@@ -56,6 +56,7 @@
 
 #![deny(unsafe_code)]
 
+mod batch;
 mod bell;
 mod budget;
 mod connect;
@@ -69,7 +70,6 @@ mod recv;
 mod ring;
 mod send;
 mod slots;
-mod train;
 mod transport;
 
 pub(crate) use self::transport::Target;

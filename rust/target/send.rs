@@ -7,12 +7,12 @@
 use kernel::prelude::*;
 
 use super::{
+    batch::{
+        Batch,
+        Item, //
+    },
     io::Fault,
-    slots::Slots,
-    train::{
-        Item,
-        Train, //
-    }, //
+    slots::Slots, //
 };
 use crate::{
     abstractions::{
@@ -34,6 +34,7 @@ use crate::{
         Role,
         TermReq,
         CRC_SEED,
+        DIGEST_LEN,
         R2T, //
     },
 };
@@ -48,7 +49,7 @@ const BUDGET: u32 = 8;
 pub(super) struct Sender {
     layout: Layout,
     answers: Fifo<Completed>,
-    train: Train,
+    batch: Batch,
     places: SegmentBuffer,
     subflows: Subflows,
     starved: bool,
@@ -64,7 +65,7 @@ impl Sender {
         Ok(Self {
             layout: Layout::default(),
             answers: Fifo::new(),
-            train: Train::new()?,
+            batch: Batch::new()?,
             places: SegmentBuffer::new(PLACES)?,
             subflows: Subflows::new(),
             starved: false,
@@ -82,7 +83,7 @@ impl Sender {
     ///
     /// If there is no room, which there is on a new connection.
     pub(super) fn open(&mut self, response: &ICResp, layout: Layout) -> Result<(), Fault> {
-        self.train.push(Item::new(|out| response.emit(out))?)?;
+        self.batch.push(Item::new(|out| response.emit(out))?)?;
         self.layout = layout;
         Ok(())
     }
@@ -104,12 +105,12 @@ impl Sender {
         let mut progress = false;
         self.starved = false;
         for _ in 0..BUDGET {
-            self.couple(slots, sqhd_disabled)?;
+            self.fill(slots, sqhd_disabled)?;
             match self.send_once(socket) {
                 Ok(0) => break,
                 Ok(sent) => {
                     self.starved = false;
-                    self.train.advance(sent, slots);
+                    self.batch.advance(sent, slots);
                 }
                 // Room that was made just before the socket noted that we wait for it wakes nobody.
                 Err(EAGAIN) if socket.is_writeable() && !self.starved => self.starved = true,
@@ -130,7 +131,7 @@ impl Sender {
 
     fn send_once(&mut self, socket: &Socket) -> Result<usize> {
         let mut segments = self.places.begin();
-        self.train.add_to(&mut segments);
+        self.batch.add_to(&mut segments);
         let len = segments.len();
         if len == 0 {
             return Ok(0);
@@ -138,14 +139,14 @@ impl Sender {
         let size = wire::send_size(
             self.subflows.count(socket),
             socket.in_flight().saturating_add(len),
-            self.train.longest(),
+            self.batch.longest(),
         );
         socket.send(&segments, size)
     }
 
-    /// Adds to the train what there is to send.
-    fn couple(&mut self, slots: &mut Slots, sqhd_disabled: bool) -> Result<(), Fault> {
-        while self.train.has_room() {
+    /// Fills the batch with what there is to send.
+    fn fill(&mut self, slots: &mut Slots, sqhd_disabled: bool) -> Result<(), Fault> {
+        while self.batch.has_room() {
             // R2Ts first: the host has data, and nothing happens until they come.
             let item = if let Some(r2t) = slots.next_r2t() {
                 self.r2t(&r2t)?
@@ -154,7 +155,7 @@ impl Sender {
             } else {
                 break;
             };
-            self.train.push(item)?;
+            self.batch.push(item)?;
         }
         Ok(())
     }
@@ -191,26 +192,40 @@ impl Sender {
             .next(len, success)
             .ok_or(EINVAL)?;
 
-        let mut item = Item::new(|out| header.emit::<KernelCrc>(&self.layout, out))?;
-        if self.layout.digests.data {
+        let digest = self.layout.digests.data.then(|| {
             let crc = command.data(0).crc32c(CRC_SEED, len as usize);
-            let digest = wire::finish(crc);
-            item.append(|out| match out.first_chunk_mut() {
-                Some(to) => {
-                    *to = digest;
-                    Ok(digest.len())
-                }
-                None => Err(ENOSPC),
-            })?;
+            wire::finish(crc)
+        });
+        let response = (!success).then_some(CapsuleResp {
+            cqe: *command.cqe(),
+        });
+        Item::with_data(
+            command,
+            |out| Ok(header.emit::<KernelCrc>(&self.layout, out)?),
+            |out| self.tail(digest, response, out),
+        )
+    }
+
+    /// Writes what follows data. Returns how many bytes.
+    fn tail(
+        &self,
+        digest: Option<[u8; DIGEST_LEN]>,
+        response: Option<CapsuleResp>,
+        out: &mut [u8],
+    ) -> Result<usize, Fault> {
+        let mut len = 0;
+        let mut rest = out;
+        if let Some(digest) = digest {
+            let (to, behind) = rest.split_first_chunk_mut().ok_or(ENOSPC)?;
+            *to = digest;
+            len = DIGEST_LEN;
+            rest = behind;
         }
-        if !success {
-            let response = CapsuleResp {
-                cqe: *command.cqe(),
-            };
-            item.append(|out| response.emit::<KernelCrc>(&self.layout, out))?;
+        if let Some(response) = response {
+            // As much as there is room for, so the sum does not overflow.
+            len += response.emit::<KernelCrc>(&self.layout, rest)?;
         }
-        item.set_load(command);
-        Ok(item)
+        Ok(len)
     }
 
     /// Tells the host, after the PDU that is being sent and instead of all others, what was wrong
@@ -225,9 +240,9 @@ impl Sender {
         header: &[u8],
     ) -> Result<(), Fault> {
         let item = Item::new(|out| request.emit(Role::Controller, header, out))?;
-        self.train.push_last(item)?;
+        self.batch.push_last(item)?;
         while let Ok(sent @ 1..) = self.send_once(socket) {
-            self.train.advance(sent, slots);
+            self.batch.advance(sent, slots);
         }
         Ok(())
     }
