@@ -167,7 +167,7 @@ impl Io {
             .run(queue.socket(), &mut self.slots, sqhd_disabled)?;
 
         // Of the memory that commands have given back since.
-        let resumed = self.with_receiver(queue, |recv, context| recv.resume(context))?;
+        let resumed = self.with_receiver(queue, |recv, context| recv.resume(context));
         self.execute(queue);
         Ok(received || sent || resumed)
     }

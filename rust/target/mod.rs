@@ -17,7 +17,7 @@
 //! | `send.rs`, `batch.rs` | from completed commands to the stream |
 //! | `connect.rs` | what a connection needs in order to become a queue |
 //! | `bell.rs`, `home.rs` | when and where the work is queued |
-//! | `slots.rs`, `ring.rs` | where the commands of a connection are kept |
+//! | `slots.rs` | where the commands of a connection are kept |
 //! | `budget.rs` | how much memory they may have |
 //!
 //! # The life of a command
@@ -67,7 +67,6 @@ mod pending;
 mod port;
 mod queue;
 mod recv;
-mod ring;
 mod send;
 mod slots;
 mod transport;

@@ -46,9 +46,11 @@ pub(super) struct Awaited {
 }
 
 impl Awaited {
-    /// Makes `request` wait for `len` bytes. Also returns the R2T to send for them.
-    pub(super) fn new(request: Request, len: u32) -> (Self, Option<R2T>) {
+    /// Makes `request` wait for its data. Also returns the R2T to send for them, which there is
+    /// unless there are none.
+    pub(super) fn new(request: Request) -> (Self, Option<R2T>) {
         let cccid = sqe::command_id(request.sqe());
+        let len = sqe::sgl1(request.sqe()).len();
         let mut transfer = R2tTransfer::new(cccid, request.tag(), len);
         let r2t = transfer.r2t();
         let this = Self {

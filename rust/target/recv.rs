@@ -13,7 +13,6 @@ use super::{
         Mapping, //
     },
     pending::{
-        Awaited,
         Outcome,
         Payload, //
     },
@@ -212,7 +211,7 @@ impl Receiver {
                 self.waiting.push(request);
             }
             Mapping::Solicited | Mapping::ToHost => {
-                self.stalled = self.begin(request, context)?;
+                self.stalled = self.begin(request, context);
             }
         }
         Ok(())
@@ -220,46 +219,36 @@ impl Receiver {
 
     /// Gives a command memory, and has it executed, or asks for its data. Hands it back if it has
     /// to wait.
-    fn begin(
-        &mut self,
-        mut request: Request,
-        context: &mut Context<'_>,
-    ) -> Result<Option<Request>, Fault> {
+    fn begin(&mut self, mut request: Request, context: &mut Context<'_>) -> Option<Request> {
         let len = sqe::sgl1(request.sqe()).len();
         match context.slots.provide(&mut request, len) {
             Ok(true) => {}
-            Ok(false) => return Ok(Some(request)),
+            Ok(false) => return Some(request),
             Err(_) => {
                 context.send.answers().push(request.fail(Status::INTERNAL));
-                return Ok(None);
+                return None;
             }
         }
         if sqe::transfers_to_controller(request.sqe()) {
-            let (command, r2t) = Awaited::new(request, len);
-            let r2t = r2t.ok_or(EINVAL)?;
-            context.slots.solicit(command, r2t).map_err(|_| EINVAL)?;
+            context.send.solicit(request);
         } else {
             self.ready.push(request);
         }
-        Ok(None)
+        None
     }
 
     /// Lets the commands begin that wait for memory, as far as there is some now. Returns whether
     /// any did.
-    ///
-    /// # Errors
-    ///
-    /// None that a peer could bring about.
-    pub(super) fn resume(&mut self, context: &mut Context<'_>) -> Result<bool, Fault> {
+    pub(super) fn resume(&mut self, context: &mut Context<'_>) -> bool {
         let mut resumed = false;
         while let Some(request) = self.stalled.take().or_else(|| self.waiting.pop()) {
-            self.stalled = self.begin(request, context)?;
+            self.stalled = self.begin(request, context);
             if self.stalled.is_some() {
                 break;
             }
             resumed = true;
         }
-        Ok(resumed)
+        resumed
     }
 
     /// Answers a command that has failed, when the data in its capsule have been received: a host

@@ -12,13 +12,17 @@ use super::{
         Item, //
     },
     io::Fault,
+    pending::Awaited,
     slots::Slots, //
 };
 use crate::{
     abstractions::{
         inbox::Fifo,
         mptcp::Subflows,
-        nvmet::command::Completed,
+        nvmet::command::{
+            Completed,
+            Request, //
+        },
         segments::SegmentBuffer,
         socket::Socket, //
     },
@@ -34,8 +38,7 @@ use crate::{
         Role,
         TermReq,
         CRC_SEED,
-        DIGEST_LEN,
-        R2T, //
+        DIGEST_LEN, //
     },
 };
 
@@ -48,6 +51,8 @@ const BUDGET: u32 = 8;
 /// What a connection has to send.
 pub(super) struct Sender {
     layout: Layout,
+    /// Commands whose data are to be asked for.
+    to_solicit: Fifo<Request>,
     answers: Fifo<Completed>,
     batch: Batch,
     places: SegmentBuffer,
@@ -64,6 +69,7 @@ impl Sender {
     pub(super) fn new() -> Result<Self> {
         Ok(Self {
             layout: Layout::default(),
+            to_solicit: Fifo::new(),
             answers: Fifo::new(),
             batch: Batch::new()?,
             places: SegmentBuffer::new(PLACES)?,
@@ -75,6 +81,11 @@ impl Sender {
     /// Commands that have been completed, to be answered in this order.
     pub(super) fn answers(&mut self) -> &mut Fifo<Completed> {
         &mut self.answers
+    }
+
+    /// Asks for the data of a command, for which it has memory.
+    pub(super) fn solicit(&mut self, command: Request) {
+        self.to_solicit.push(command);
     }
 
     /// Sends ICResp, and lays out all that follows as the host wants it.
@@ -148,8 +159,8 @@ impl Sender {
     fn fill(&mut self, slots: &mut Slots, sqhd_disabled: bool) -> Result<(), Fault> {
         while self.batch.has_room() {
             // R2Ts first: the host has data, and nothing happens until they come.
-            let item = if let Some(r2t) = slots.next_r2t() {
-                self.r2t(&r2t)?
+            let item = if let Some(command) = self.to_solicit.pop() {
+                self.r2t(command, slots)?
             } else if let Some(command) = self.answers.pop() {
                 self.answer(command, slots, sqhd_disabled)?
             } else {
@@ -160,7 +171,11 @@ impl Sender {
         Ok(())
     }
 
-    fn r2t(&self, r2t: &R2T) -> Result<Item, Fault> {
+    /// Asks for the data of a command, which waits for them from now on.
+    fn r2t(&self, command: Request, slots: &mut Slots) -> Result<Item, Fault> {
+        let (command, r2t) = Awaited::new(command);
+        let r2t = r2t.ok_or(EINVAL)?;
+        slots.await_data(command).map_err(|_| EINVAL)?;
         Ok(Item::new(|out| r2t.emit::<KernelCrc>(&self.layout, out))?)
     }
 

@@ -6,8 +6,7 @@ use kernel::prelude::*;
 
 use super::{
     budget::Account,
-    pending::Awaited,
-    ring::Ring, //
+    pending::Awaited, //
 };
 use crate::{
     abstractions::nvmet::{
@@ -18,14 +17,11 @@ use crate::{
         },
         data::Effort, //
     },
-    wire::{
-        H2CData,
-        R2T, //
-    }, //
+    wire::H2CData, //
 };
 
 /// What a place for a slot takes of memory in bytes.
-const PLACE: usize = size_of::<Free>() + size_of::<Option<Awaited>>() + size_of::<Option<R2T>>();
+const PLACE: usize = size_of::<Free>() + size_of::<Option<Awaited>>();
 
 /// The slots of a connection that no command occupies, the commands that wait for H2CData, and the
 /// memory that commands have.
@@ -39,8 +35,6 @@ pub(super) struct Slots {
     free: KVVec<Free>,
     /// By tag.
     awaited: KVVec<Option<Awaited>>,
-    /// The R2Ts that have not been sent, at most one for each command.
-    r2ts: Ring<R2T>,
     /// How many slots there are.
     made: u16,
     /// How many there may be.
@@ -58,7 +52,6 @@ impl Slots {
         let mut slots = Self {
             free: KVVec::new(),
             awaited: KVVec::new(),
-            r2ts: Ring::new(0)?,
             made: 0,
             limit: 1,
             account,
@@ -75,7 +68,6 @@ impl Slots {
     pub(super) fn reserve(&mut self, count: u16) -> Result {
         let count = usize::from(count);
         let more = count.saturating_sub(self.awaited.len());
-        self.r2ts.grow(count)?;
         let occupied = self.free.len();
         self.free
             .reserve(count.saturating_sub(occupied), GFP_KERNEL)?;
@@ -167,21 +159,6 @@ impl Slots {
         self.account.give(command.data_len());
         // There is room for all slots, but if there were not, this one would just be freed.
         let _ = self.free.push_within_capacity(command.recycle());
-    }
-
-    /// Asks for the `len` bytes of data of a command, and keeps it until they come.
-    ///
-    /// Hands it back if there is one with its tag, which cannot be.
-    pub(super) fn solicit(&mut self, command: Awaited, r2t: R2T) -> Result<(), Awaited> {
-        self.await_data(command)?;
-        // There is room for one of each command.
-        let _ = self.r2ts.push(r2t);
-        Ok(())
-    }
-
-    /// The next R2T to send.
-    pub(super) fn next_r2t(&mut self) -> Option<R2T> {
-        self.r2ts.pop()
     }
 
     /// Keeps a command until more of its data come.
