@@ -16,22 +16,23 @@ use kernel::{
 
 use super::{
     budget::Account,
-    connect,
+    mapping::Limits,
     queue::Queue,
-    recv::{
-        Context,
-        Receiver, //
-    },
+    recv::Receiver,
     send::{
         self,
         Sender, //
     },
     slots::Slots,
-    transport::Target, //
+    transport::Target,
+    BACKLOG, //
 };
 use crate::{
     abstractions::{
-        inbox::Fifo,
+        inbox::{
+            Fifo,
+            Inbox, //
+        },
         nvmet::{
             command::{
                 Completed,
@@ -39,10 +40,15 @@ use crate::{
             },
             queue::SubQueue,
             status::Status, //
-        }, //
+        },
+        socket::Socket, //
     },
     wire::{
         self,
+        sqe::{
+            self,
+            Connect, //
+        },
         TermReq, //
     }, //
 };
@@ -50,61 +56,28 @@ use crate::{
 /// How many turns to take before others may use the CPU.
 const BUDGET: u32 = 16;
 
-/// Why a connection cannot go on.
-pub(super) enum Fault {
-    /// The host broke the protocol.
-    Protocol(wire::Error),
-    /// The host says that we did.
-    Terminated(TermReq),
-    /// The connection is lost.
-    Lost(Error),
-}
+/// The deepest admin queue that there is (NVMe Base Specification, Connect).
+const MAX_ADMIN_DEPTH: u16 = 4096;
 
-impl From<wire::Error> for Fault {
-    fn from(error: wire::Error) -> Self {
-        Self::Protocol(error)
-    }
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Lost(error)
-    }
-}
-
-/// Keeps a connection's work going for a while after it has found nothing more to do.
-struct Vigil {
-    period: Delta,
-    /// When there was something to do.
-    busy: Option<Instant<Monotonic>>,
-}
-
-impl Vigil {
-    const fn new(period: Delta) -> Self {
-        Self { period, busy: None }
-    }
-
-    /// Says whether to look again, given whether there was something to do.
-    fn goes_on(&mut self, busy: bool) -> bool {
-        if busy && !self.period.is_zero() {
-            self.busy = Some(Instant::now());
-        }
-        busy || self.busy.is_some_and(|at| at.elapsed() < self.period)
-    }
-}
+/// The deepest I/O queue, as in the core (`NVMET_MAX_QUEUE_SIZE`), which tells hosts (`MQES`).
+const MAX_IO_DEPTH: u16 = 1024;
 
 /// The moving parts of a connection, which only its work touches.
 ///
-/// Taken apart in this order: the receiver and the slots have commands that keep the queue from
-/// being destroyed.
+/// Dropped in the order of the fields: commands that keep the queue from being destroyed; the
+/// queue, which waits for those that the core has; the account of their memory.
 pub(super) struct Io {
-    recv: Receiver,
-    slots: Slots,
-    send: Sender,
-    sq: SubQueue<Target>,
-    /// Commands that the core has given back, on their way to `send`.
+    /// For the log.
+    pub(super) id: u32,
+    pub(super) receiver: Receiver,
+    pub(super) sender: Sender,
+    pub(super) sq: SubQueue<Target>,
+    pub(super) slots: Slots,
+    /// Commands that the core has given back, on their way to `sender`.
     done: Fifo<Completed>,
-    vigil: Vigil,
+    /// How long to go on after there was something to do.
+    idle_poll: Delta,
+    last_busy: Option<Instant<Monotonic>>,
 }
 
 impl Io {
@@ -112,16 +85,19 @@ impl Io {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`.
+    /// `ENOMEM`; `ENODEV` if its port has been disabled.
     pub(super) fn new(queue: &Arc<Queue>) -> Result<KBox<Self>> {
         let port = queue.port();
+        let sq = SubQueue::new(queue.clone(), port.handle())?;
         let this = Self {
-            recv: Receiver::new(),
+            id: queue.id(),
+            receiver: Receiver::new(Limits::new(None, sq.inline_data_size()))?,
+            sender: Sender::new()?,
+            sq,
             slots: Slots::new(Account::new(port.target().clone()))?,
-            send: Sender::new()?,
-            sq: SubQueue::new(queue.clone(), port.handle())?,
             done: Fifo::new(),
-            vigil: Vigil::new(port.target().idle_poll()),
+            idle_poll: port.target().idle_poll(),
+            last_busy: None,
         };
         Ok(KBox::new(this, GFP_KERNEL)?)
     }
@@ -137,144 +113,188 @@ impl Io {
                 return Ok(false);
             }
             let busy = self.turn(queue)?;
-            if !self.vigil.goes_on(busy) && queue.bell().rest() {
+            if !self.goes_on(busy) && queue.bell().rest() {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Whether there is something to send, and nobody will say when to try again.
-    pub(super) fn is_starved(&self) -> bool {
-        self.send.is_starved()
+    /// Says whether to look again, given whether there was something to do.
+    fn goes_on(&mut self, busy: bool) -> bool {
+        if busy && !self.idle_poll.is_zero() {
+            self.last_busy = Some(Instant::now());
+        }
+        busy || self
+            .last_busy
+            .is_some_and(|at| at.elapsed() < self.idle_poll)
     }
 
     /// Receives, executes and sends once. Returns whether there was anything to do.
     fn turn(&mut self, queue: &Queue) -> Result<bool, Fault> {
-        let received = queue.bell().answer() && self.receive(queue)?;
+        let socket = queue.socket();
+        let received = queue.bell().answer() && self.receive(socket)?;
+        self.execute(queue);
+        self.take_done(queue.inbox());
+        let sent = self.send(socket)?;
+        // Of the memory that commands have given back since.
+        let resumed = self.resume();
+        self.execute(queue);
+        Ok(received || sent || resumed)
+    }
 
-        queue.inbox().drain_into(&mut self.done);
+    /// Answers what the core has given back.
+    fn take_done(&mut self, inbox: &Inbox<Completed>) {
+        inbox.drain_into(&mut self.done);
         while let Some(mut command) = self.done.pop() {
             // However long it takes the host to have its answer.
             if !send::sends_data(&command) {
                 self.slots.take_back(&mut command);
             }
-            self.send.answers().push(command);
+            self.sender.answer(command);
         }
-        let sqhd_disabled = self.sq.sqhd_disabled();
-        let sent = self
-            .send
-            .run(queue.socket(), &mut self.slots, sqhd_disabled)?;
-
-        // Of the memory that commands have given back since.
-        let resumed = self.with_receiver(queue, |recv, context| recv.resume(context));
-        self.execute(queue);
-        Ok(received || sent || resumed)
-    }
-
-    /// Calls `f` with the receiver and what it works with.
-    fn with_receiver<R>(
-        &mut self,
-        queue: &Queue,
-        f: impl FnOnce(&mut Receiver, &mut Context<'_>) -> R,
-    ) -> R {
-        let mut context = Context {
-            queue,
-            sq: &mut self.sq,
-            slots: &mut self.slots,
-            send: &mut self.send,
-        };
-        f(&mut self.recv, &mut context)
-    }
-
-    /// Takes in what has arrived, and executes what is complete. Returns whether there was
-    /// anything.
-    fn receive(&mut self, queue: &Queue) -> Result<bool, Fault> {
-        let received =
-            self.with_receiver(queue, |recv, context| recv.run(queue.socket(), context))?;
-        self.execute(queue);
-        Ok(received)
     }
 
     /// Executes what is complete.
     fn execute(&mut self, queue: &Queue) {
-        while let Some(request) = self.recv.next_ready() {
+        while let Some(request) = self.receiver.next_ready() {
             let executed = match queue.role() {
-                Some(_) => execute(request, &mut self.sq),
+                Some(_) => self.execute_one(request),
                 None => self.connect(queue, request),
             };
-            if let Err(answer) = executed {
-                self.send.answers().push(answer);
+            if let Err(refused) = executed {
+                self.sender.answer(refused);
             }
         }
+    }
+
+    /// Gives a command to the core.
+    fn execute_one(&mut self, request: Request) -> Result<(), Completed> {
+        // All that are ready came in on this queue.
+        request
+            .execute(&mut self.sq)
+            .map_err(|request| request.fail(Status::INTERNAL))
     }
 
     /// Executes a connect command, if there is what the queue needs; the core accepts no other on a
     /// connection that is not a queue yet.
     fn connect(&mut self, queue: &Queue, request: Request) -> Result<(), Completed> {
-        match connect::prepare(queue, request.sqe(), &mut self.slots) {
-            Ok(count) => {
-                execute(request, &mut self.sq)?;
-                if queue.role().is_some() {
-                    self.slots.open(count);
-                }
-                Ok(())
-            }
-            Err(status) => Err(request.fail(status)),
+        let count = match self.prepare(queue, request.sqe()) {
+            Ok(count) => count,
+            Err(status) => return Err(request.fail(status)),
+        };
+        self.execute_one(request)?;
+        if let Some(role) = queue.role() {
+            self.slots.open(count);
+            let limits = Limits::new(Some(role), self.sq.inline_data_size());
+            self.receiver.set_limits(limits);
         }
+        Ok(())
     }
 
-    /// Ends all commands, and waits for those that the core has. May sleep.
-    pub(super) fn end(this: KBox<Self>) {
-        let Self {
-            recv,
-            slots,
-            send,
-            sq,
-            ..
-        } = KBox::into_inner(this);
-        drop(recv);
-        let account = slots.close();
-        drop(send);
-        drop(sq);
-        // What the core had was in it until now.
-        drop(account);
+    /// Makes room for the commands of the queue that `queue` is to become by the command `sqe`.
+    /// Returns how many there may be. May sleep.
+    ///
+    /// That is twice as many as the host may have under way, as the C driver does: it may send the
+    /// next one when it has seen an answer that we are not done with.
+    ///
+    /// The C driver refuses when the core has taken the queue in already
+    /// (`nvmet_tcp_install_queue()`); what the core does not take back then is half a controller.
+    /// So it is here, before the core hears of the command.
+    ///
+    /// # Errors
+    ///
+    /// The status to refuse the command with.
+    fn prepare(&mut self, queue: &Queue, sqe: &[u8; sqe::LEN]) -> Result<u16, Status> {
+        let id = self.id;
+        let Connect { qid, sqsize } = sqe::connect(sqe).ok_or(Status::INVALID_FIELD)?;
+
+        // A host that connects again and again must wait for what it leaves behind.
+        if qid == 0 && queue.target().closing(queue.port()) > BACKLOG as usize {
+            pr_warn!("queue {id}: too many connections are still being released\n");
+            return Err(Status::CONNECT_CTRL_BUSY);
+        }
+        let most = match qid {
+            0 => MAX_ADMIN_DEPTH,
+            _ => MAX_IO_DEPTH,
+        };
+        // The core has its own word for a size of 0.
+        let depth = sqsize.saturating_add(1);
+        if depth > most {
+            pr_err!("queue {id}: depth {depth} must not be more than {most}\n");
+            return Err(Status::CONNECT_INVALID_PARAM);
+        }
+        let count = depth.saturating_mul(2);
+        self.reserve(count).map_err(|_| {
+            pr_err!("queue {id}: no memory for {depth} commands\n");
+            Status::INTERNAL
+        })?;
+        Ok(count)
+    }
+
+    /// Makes room for `count` commands.
+    fn reserve(&mut self, count: u16) -> Result {
+        self.receiver.reserve(count)?;
+        self.slots.reserve(count)
     }
 
     /// Says why the connection ends, to the log and to the host, and to the controller.
-    pub(super) fn fail(&mut self, queue: &Queue, fault: Fault) {
-        let id = queue.id();
-        match fault {
-            Fault::Protocol(error) => {
-                pr_err!("queue {id}: {error}\n");
-                if let Some(request) = TermReq::answering(&error) {
-                    // If this fails, the connection ends without.
-                    let _ = self.send.terminate(
-                        queue.socket(),
-                        &mut self.slots,
-                        &request,
-                        self.recv.header(),
-                    );
-                }
-                self.sq.fatal_error();
-            }
-            Fault::Terminated(request) => {
-                pr_err!("queue {id}: host terminated the connection: {request}\n");
-                self.sq.fatal_error();
-            }
-            Fault::Lost(EPIPE | ECONNRESET) => pr_debug!("queue {id}: connection lost\n"),
-            Fault::Lost(error) => {
-                pr_err!("queue {id}: connection lost: {error:?}\n");
-                self.sq.fatal_error();
-            }
+    pub(super) fn fail(&mut self, socket: &Socket, fault: &Fault) {
+        fault.log(self.id);
+        if let Some(request) = fault.answer() {
+            // If this fails, the connection ends without.
+            let _ = self.terminate(socket, &request);
+        }
+        if fault.is_fatal() {
+            self.sq.fatal_error();
         }
     }
 }
 
-/// Gives a command to the core.
-fn execute(request: Request, sq: &mut SubQueue<Target>) -> Result<(), Completed> {
-    // All that are ready came in on this queue.
-    request
-        .execute(sq)
-        .map_err(|request| request.fail(Status::INTERNAL))
+/// Why a connection cannot go on.
+pub(super) enum Fault {
+    /// The host broke the protocol.
+    Protocol(wire::Error),
+    /// The host says that we did.
+    Terminated(TermReq),
+    /// The connection is lost.
+    Lost(Error),
+}
+
+impl Fault {
+    fn log(&self, queue: u32) {
+        match self {
+            Self::Protocol(error) => pr_err!("queue {queue}: {error}\n"),
+            Self::Terminated(request) => {
+                pr_err!("queue {queue}: host terminated the connection: {request}\n");
+            }
+            Self::Lost(EPIPE | ECONNRESET) => pr_debug!("queue {queue}: connection lost\n"),
+            Self::Lost(error) => pr_err!("queue {queue}: connection lost: {error:?}\n"),
+        }
+    }
+
+    /// What the host is told.
+    fn answer(&self) -> Option<TermReq> {
+        match self {
+            Self::Protocol(error) => TermReq::answering(error),
+            Self::Terminated(_) | Self::Lost(_) => None,
+        }
+    }
+
+    /// Whether the controller cannot go on either: it can without a host that has gone.
+    fn is_fatal(&self) -> bool {
+        !matches!(self, Self::Lost(EPIPE | ECONNRESET))
+    }
+}
+
+impl From<wire::Error> for Fault {
+    fn from(error: wire::Error) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Lost(error)
+    }
 }

@@ -12,10 +12,9 @@
 //! | `port.rs` | a port that listens |
 //! | `queue.rs` | a connection: when it works, and how it ends |
 //! | `io.rs` | one turn of a connection's work: receive, execute, send |
-//! | `recv.rs`, `pending.rs` | from the stream to commands with their data |
+//! | `recv.rs`, `payload.rs` | from the stream to commands with their data |
 //! | `mapping.rs` | what the SGL of a command means |
 //! | `send.rs`, `batch.rs` | from completed commands to the stream |
-//! | `connect.rs` | what a connection needs in order to become a queue |
 //! | `bell.rs`, `home.rs` | when and where the work is queued |
 //! | `slots.rs` | where the commands of a connection are kept |
 //! | `budget.rs` | how much memory they may have |
@@ -59,11 +58,10 @@
 mod batch;
 mod bell;
 mod budget;
-mod connect;
 mod home;
 mod io;
 mod mapping;
-mod pending;
+mod payload;
 mod port;
 mod queue;
 mod recv;

@@ -276,13 +276,13 @@ impl Queue {
         };
         match io.run(self) {
             Ok(go_on) => {
-                if !go_on && io.is_starved() {
+                if !go_on && io.sender.is_starved() {
                     self.work_later();
                 }
                 go_on
             }
             Err(fault) => {
-                io.fail(self, fault);
+                io.fail(&self.socket, &fault);
                 self.shutdown();
                 false
             }
@@ -337,9 +337,7 @@ impl WorkItem<1> for Queue {
         // No more commands: those that wait for data are forgotten, and those that the core has
         // are waited for.
         let stage = core::mem::replace(&mut *this.io.lock(), Stage::Down);
-        if let Stage::Up(io) = stage {
-            Io::end(io);
-        }
+        drop(stage);
         cancel_delayed_sync::<Self, 2>(&this);
         // They may have queued the work again when they were done.
         cancel_sync::<Self, 0>(&this);

@@ -7,19 +7,19 @@
 use kernel::prelude::*;
 
 use super::{
-    io::Fault,
+    io::{
+        Fault,
+        Io, //
+    },
     mapping::{
         Limits,
         Mapping, //
     },
-    pending::{
-        Outcome,
-        Payload, //
+    payload::{
+        Awaited,
+        Payload,
+        Received, //
     },
-    queue::Queue,
-    send::Sender,
-    slots::Slots,
-    transport::Target,
     MAX_DATA, //
 };
 use crate::{
@@ -30,7 +30,6 @@ use crate::{
                 Completed,
                 Request, //
             },
-            queue::SubQueue,
             status::Status, //
         },
         skb::SkbReader,
@@ -55,40 +54,65 @@ use crate::{
     },
 };
 
-/// The other parts of a connection, for the receiver to work with.
-pub(super) struct Context<'a> {
-    pub(super) queue: &'a Queue,
-    pub(super) sq: &'a mut SubQueue<Target>,
-    pub(super) slots: &'a mut Slots,
-    pub(super) send: &'a mut Sender,
-}
-
 /// What a connection is receiving.
 pub(super) struct Receiver {
     decoder: Decoder<KernelCrc>,
     /// Whether data have digests.
     data_digest: bool,
+    limits: Limits,
     /// The data that come next, after the header of their PDU.
     payload: Option<Payload>,
-    /// Commands that have all of their data.
-    ready: Fifo<Request>,
+    /// Commands that wait for H2CData, by tag.
+    awaited: KVVec<Option<Awaited>>,
     /// The first command that waits for memory.
     stalled: Option<Request>,
     /// Those behind it.
     waiting: Fifo<Request>,
+    /// Commands that have all of their data.
+    ready: Fifo<Request>,
 }
 
 impl Receiver {
-    /// For a new connection, which begins with ICReq.
-    pub(super) fn new() -> Self {
-        Self {
+    /// What room for a command takes of memory in bytes.
+    pub(super) const PLACE: usize = size_of::<Option<Awaited>>();
+
+    /// For a new connection, which begins with ICReq and a connect command. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(super) fn new(limits: Limits) -> Result<Self> {
+        let mut receiver = Self {
             decoder: Decoder::new(Role::Controller),
             data_digest: false,
+            limits,
             payload: None,
-            ready: Fifo::new(),
+            awaited: KVVec::new(),
             stalled: None,
             waiting: Fifo::new(),
+            ready: Fifo::new(),
+        };
+        receiver.reserve(1)?;
+        Ok(receiver)
+    }
+
+    /// Makes room for `count` commands. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(super) fn reserve(&mut self, count: u16) -> Result {
+        let more = usize::from(count).saturating_sub(self.awaited.len());
+        self.awaited.reserve(more, GFP_KERNEL)?;
+        for _ in 0..more {
+            self.awaited.push(None, GFP_KERNEL)?;
         }
+        Ok(())
+    }
+
+    /// Lets commands have as much data as `limits` says.
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// The header of the PDU received last, or what has arrived of it.
@@ -101,20 +125,38 @@ impl Receiver {
         self.ready.pop()
     }
 
+    /// Takes the next command that waits for memory.
+    fn next_waiting(&mut self) -> Option<Request> {
+        self.stalled.take().or_else(|| self.waiting.pop())
+    }
+
+    /// Keeps a command until its data come.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is one with its tag, which cannot be.
+    pub(super) fn await_data(&mut self, command: Awaited) -> Result {
+        match self.awaited.get_mut(usize::from(command.tag())) {
+            Some(place @ None) => {
+                *place = Some(command);
+                Ok(())
+            }
+            _ => Err(EINVAL),
+        }
+    }
+}
+
+impl Io {
     /// Takes in everything that has arrived. Returns whether there was anything. May sleep, but
     /// does not wait for the peer.
     ///
     /// # Errors
     ///
     /// If the peer breaks the protocol, or the connection is lost. It is of no use then.
-    pub(super) fn run(
-        &mut self,
-        socket: &Socket,
-        context: &mut Context<'_>,
-    ) -> Result<bool, Fault> {
+    pub(super) fn receive(&mut self, socket: &Socket) -> Result<bool, Fault> {
         let mut fault = None;
         let read = socket.read(|skb| {
-            self.feed(skb, context).map_err(|error| {
+            self.feed(skb).map_err(|error| {
                 fault = Some(error);
                 EPROTO
             })
@@ -126,28 +168,31 @@ impl Receiver {
     }
 
     /// Takes in all of a packet. The socket lock is held, so commands are not executed here.
-    fn feed(&mut self, skb: &mut SkbReader<'_>, context: &mut Context<'_>) -> Result<(), Fault> {
+    fn feed(&mut self, skb: &mut SkbReader<'_>) -> Result<(), Fault> {
         while skb.remaining() > 0 {
-            let taken = match (self.decoder.input(), &mut self.payload) {
+            let receiver = &mut self.receiver;
+            let taken = match (receiver.decoder.input(), &mut receiver.payload) {
                 (Input::Bytes(to), _) => skb.copy_to(to)?,
-                (Input::Payload(due), Some(payload)) => payload.take(skb, due, self.data_digest)?,
+                (Input::Payload(due), Some(payload)) => {
+                    payload.take(skb, due, receiver.data_digest)?
+                }
                 // Every PDU with data sets `payload`, or is refused.
                 (Input::Payload(_), None) => return Err(EINVAL.into()),
             };
-            match self.decoder.advance(taken)? {
-                Some(Event::Pdu(pdu)) => self.pdu(&pdu, context)?,
-                Some(Event::Payload { digest }) => self.payload_end(digest, context)?,
+            match receiver.decoder.advance(taken)? {
+                Some(Event::Pdu(pdu)) => self.pdu(&pdu)?,
+                Some(Event::Payload { digest }) => self.payload_end(digest)?,
                 None => {}
             }
         }
         Ok(())
     }
 
-    fn pdu(&mut self, pdu: &Pdu, context: &mut Context<'_>) -> Result<(), Fault> {
+    fn pdu(&mut self, pdu: &Pdu) -> Result<(), Fault> {
         match pdu {
-            Pdu::ICReq(request) => self.ic_req(request, context),
-            Pdu::CapsuleCmd(capsule) => self.capsule(capsule, context),
-            Pdu::H2CData(data) => self.data(data, context),
+            Pdu::ICReq(request) => self.ic_req(request),
+            Pdu::CapsuleCmd(capsule) => self.capsule_cmd(capsule),
+            Pdu::H2CData(data) => self.h2c_data(data),
             Pdu::H2CTermReq(request) => Err(Fault::Terminated(*request)),
             // The decoder refuses those that a host does not send.
             Pdu::ICResp(_)
@@ -159,91 +204,80 @@ impl Receiver {
     }
 
     /// Grants the digests and the alignment that the host asks for.
-    fn ic_req(&mut self, request: &ICReq, context: &mut Context<'_>) -> Result<(), Fault> {
-        self.decoder.set_digests(request.digests);
-        self.data_digest = request.digests.data;
+    fn ic_req(&mut self, request: &ICReq) -> Result<(), Fault> {
+        self.receiver.decoder.set_digests(request.digests);
+        self.receiver.data_digest = request.digests.data;
         let response = ICResp {
             pfv: PFV_1_0,
             cpda: Pda::DWORD,
             digests: request.digests,
             maxh2cdata: MAX_DATA,
         };
-        context.send.open(&response, request.layout())
+        self.sender.open(&response, request.layout())
     }
 
     /// Starts a command.
-    fn capsule(&mut self, capsule: &CapsuleCmd, context: &mut Context<'_>) -> Result<(), Fault> {
+    fn capsule_cmd(&mut self, capsule: &CapsuleCmd) -> Result<(), Fault> {
         // More commands at a time than the host said there would be are too many.
-        let slot = context.slots.get()?;
+        let slot = self.slots.get()?;
         let slot = slot.ok_or(wire::Error::unexpected(PduType::CapsuleCmd))?;
-        match slot.init(context.sq, &capsule.sqe) {
-            Ok(request) => self.map(request, capsule.data_len, context),
-            Err(refused) => {
-                self.refuse(refused, capsule.data_len, context);
-                Ok(())
-            }
-        }
-    }
-
-    /// Reads what a command says about its data, and sees to it that they come.
-    fn map(
-        &mut self,
-        mut request: Request,
-        capsule_len: u32,
-        context: &mut Context<'_>,
-    ) -> Result<(), Fault> {
-        let limits = Limits::new(context.queue.role(), context.sq.inline_data_size());
-        let mapping = match Mapping::of(request.sqe(), capsule_len, limits) {
-            Ok(mapping) => mapping,
-            Err(status) => {
-                self.refuse(request.fail(status), capsule_len, context);
-                return Ok(());
-            }
-        };
-        match mapping {
-            Mapping::None => self.ready.push(request),
-            Mapping::InCapsule(len) => match context.slots.provide_now(&mut request, len) {
-                Ok(()) => self.payload = Some(Payload::in_capsule(request)),
-                Err(_) => self.refuse(request.fail(Status::INTERNAL), capsule_len, context),
-            },
-            // Those that came before are first.
-            Mapping::Solicited | Mapping::ToHost if self.stalled.is_some() => {
-                self.waiting.push(request);
-            }
-            Mapping::Solicited | Mapping::ToHost => {
-                self.stalled = self.begin(request, context);
-            }
+        match slot.init(&mut self.sq, &capsule.sqe) {
+            Ok(request) => self.map(request, capsule.data_len),
+            Err(refused) => self.refuse(refused, capsule.data_len),
         }
         Ok(())
     }
 
+    /// Reads what a command says about its data, and sees to it that they come.
+    fn map(&mut self, mut request: Request, capsule_len: u32) {
+        let receiver = &mut self.receiver;
+        match Mapping::of(request.sqe(), capsule_len, receiver.limits) {
+            Ok(Mapping::None) => receiver.ready.push(request),
+            Ok(Mapping::InCapsule(len)) => match self.slots.provide_now(&mut request, len) {
+                Ok(()) => receiver.payload = Some(Payload::in_capsule(request)),
+                Err(_) => self.refuse(request.fail(Status::INTERNAL), capsule_len),
+            },
+            // Those that came before are first.
+            Ok(Mapping::Solicited | Mapping::ToHost) if receiver.stalled.is_some() => {
+                receiver.waiting.push(request);
+            }
+            Ok(Mapping::Solicited | Mapping::ToHost) => {
+                self.receiver.stalled = self.begin(request);
+            }
+            Err(status) => self.refuse(request.fail(status), capsule_len),
+        }
+    }
+
+    /// Answers a command that has failed, when the data in its capsule have been received: a host
+    /// that gets an answer takes the data back.
+    fn refuse(&mut self, refused: Completed, capsule_len: u32) {
+        if capsule_len == 0 {
+            self.sender.answer(refused);
+        } else {
+            self.receiver.payload = Some(Payload::discard(refused));
+        }
+    }
+
     /// Gives a command memory, and has it executed, or asks for its data. Hands it back if it has
     /// to wait.
-    fn begin(&mut self, mut request: Request, context: &mut Context<'_>) -> Option<Request> {
+    fn begin(&mut self, mut request: Request) -> Option<Request> {
         let len = sqe::sgl1(request.sqe()).len();
-        match context.slots.provide(&mut request, len) {
-            Ok(true) => {}
+        match self.slots.provide(&mut request, len) {
             Ok(false) => return Some(request),
-            Err(_) => {
-                context.send.answers().push(request.fail(Status::INTERNAL));
-                return None;
-            }
-        }
-        if sqe::transfers_to_controller(request.sqe()) {
-            context.send.solicit(request);
-        } else {
-            self.ready.push(request);
+            Ok(true) if sqe::transfers_to_controller(request.sqe()) => self.sender.solicit(request),
+            Ok(true) => self.receiver.ready.push(request),
+            Err(_) => self.sender.answer(request.fail(Status::INTERNAL)),
         }
         None
     }
 
     /// Lets the commands begin that wait for memory, as far as there is some now. Returns whether
     /// any did.
-    pub(super) fn resume(&mut self, context: &mut Context<'_>) -> bool {
+    pub(super) fn resume(&mut self) -> bool {
         let mut resumed = false;
-        while let Some(request) = self.stalled.take().or_else(|| self.waiting.pop()) {
-            self.stalled = self.begin(request, context);
-            if self.stalled.is_some() {
+        while let Some(request) = self.receiver.next_waiting() {
+            self.receiver.stalled = self.begin(request);
+            if self.receiver.stalled.is_some() {
                 break;
             }
             resumed = true;
@@ -251,41 +285,23 @@ impl Receiver {
         resumed
     }
 
-    /// Answers a command that has failed, when the data in its capsule have been received: a host
-    /// that gets an answer takes the data back.
-    fn refuse(&mut self, refused: Completed, capsule_len: u32, context: &mut Context<'_>) {
-        if capsule_len == 0 {
-            context.send.answers().push(refused);
-        } else {
-            self.payload = Some(Payload::discard(refused));
-        }
-    }
-
     /// Data for a command that asked for them.
-    fn data(&mut self, data: &H2CData, context: &mut Context<'_>) -> Result<(), Fault> {
-        let command = context
-            .slots
-            .take_awaited(data)
-            .ok_or(data.unknown_ttag())?;
-        self.payload = Some(command.accept(data)?);
+    fn h2c_data(&mut self, data: &H2CData) -> Result<(), Fault> {
+        let place = self.receiver.awaited.get_mut(usize::from(data.ttag));
+        let command = place.and_then(Option::take).ok_or(data.unknown_ttag())?;
+        self.receiver.payload = Some(command.accept(data)?);
         Ok(())
     }
 
     /// The data of a PDU have come.
-    fn payload_end(
-        &mut self,
-        digest: Option<[u8; wire::DIGEST_LEN]>,
-        context: &mut Context<'_>,
-    ) -> Result<(), Fault> {
-        let payload = self.payload.take().ok_or(EINVAL)?;
-        match payload.finish(digest, context.queue.id()) {
-            Outcome::Ready(request) => self.ready.push(request),
-            Outcome::Failed(mut answer) => {
-                context.slots.take_back(&mut answer);
-                context.send.answers().push(answer);
-            }
-            Outcome::Awaited(command) => {
-                context.slots.await_data(command).map_err(|_| EINVAL)?;
+    fn payload_end(&mut self, digest: Option<[u8; wire::DIGEST_LEN]>) -> Result<(), Fault> {
+        let payload = self.receiver.payload.take().ok_or(EINVAL)?;
+        match payload.finish(digest, self.id) {
+            Received::All(request) => self.receiver.ready.push(request),
+            Received::Part(command) => self.receiver.await_data(command)?,
+            Received::Failed(mut command) => {
+                self.slots.take_back(&mut command);
+                self.sender.answer(command);
             }
         }
         Ok(())

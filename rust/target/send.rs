@@ -11,9 +11,11 @@ use super::{
         Batch,
         Item, //
     },
-    io::Fault,
-    pending::Awaited,
-    slots::Slots, //
+    io::{
+        Fault,
+        Io, //
+    },
+    payload::Awaited, //
 };
 use crate::{
     abstractions::{
@@ -53,6 +55,7 @@ pub(super) struct Sender {
     layout: Layout,
     /// Commands whose data are to be asked for.
     to_solicit: Fifo<Request>,
+    /// Commands that have been completed.
     answers: Fifo<Completed>,
     batch: Batch,
     places: SegmentBuffer,
@@ -78,14 +81,14 @@ impl Sender {
         })
     }
 
-    /// Commands that have been completed, to be answered in this order.
-    pub(super) fn answers(&mut self) -> &mut Fifo<Completed> {
-        &mut self.answers
-    }
-
     /// Asks for the data of a command, for which it has memory.
     pub(super) fn solicit(&mut self, command: Request) {
         self.to_solicit.push(command);
+    }
+
+    /// Answers a command that has been completed.
+    pub(super) fn answer(&mut self, command: Completed) {
+        self.answers.push(command);
     }
 
     /// Sends ICResp, and lays out all that follows as the host wants it.
@@ -99,40 +102,6 @@ impl Sender {
         Ok(())
     }
 
-    /// Sends as much as the socket takes. Returns whether it took anything.
-    ///
-    /// May sleep, but does not wait for the peer. If something is left, there is an event when
-    /// there is room again, unless [`Sender::is_starved`].
-    ///
-    /// # Errors
-    ///
-    /// If the connection is lost.
-    pub(super) fn run(
-        &mut self,
-        socket: &Socket,
-        slots: &mut Slots,
-        sqhd_disabled: bool,
-    ) -> Result<bool, Fault> {
-        let mut progress = false;
-        self.starved = false;
-        for _ in 0..BUDGET {
-            self.fill(slots, sqhd_disabled)?;
-            match self.send_once(socket) {
-                Ok(0) => break,
-                Ok(sent) => {
-                    self.starved = false;
-                    self.batch.advance(sent, slots);
-                }
-                // Room that was made just before the socket noted that we wait for it wakes nobody.
-                Err(EAGAIN) if socket.is_writeable() && !self.starved => self.starved = true,
-                Err(EAGAIN) => break,
-                Err(error) => return Err(error.into()),
-            }
-            progress = true;
-        }
-        Ok(progress)
-    }
-
     /// Whether the last send found no memory although there was room. If nothing is in flight whose
     /// acknowledgement would be an event, there is none: MPTCP, unlike TCP, does not lend a
     /// connection the memory for one packet.
@@ -140,7 +109,8 @@ impl Sender {
         self.starved
     }
 
-    fn send_once(&mut self, socket: &Socket) -> Result<usize> {
+    /// Sends as much of the batch as the socket takes. Returns how many bytes.
+    fn send_batch(&mut self, socket: &Socket) -> Result<usize> {
         let mut segments = self.places.begin();
         self.batch.add_to(&mut segments);
         let len = segments.len();
@@ -155,58 +125,12 @@ impl Sender {
         socket.send(&segments, size)
     }
 
-    /// Fills the batch with what there is to send.
-    fn fill(&mut self, slots: &mut Slots, sqhd_disabled: bool) -> Result<(), Fault> {
-        while self.batch.has_room() {
-            // R2Ts first: the host has data, and nothing happens until they come.
-            let item = if let Some(command) = self.to_solicit.pop() {
-                self.r2t(command, slots)?
-            } else if let Some(command) = self.answers.pop() {
-                self.answer(command, slots, sqhd_disabled)?
-            } else {
-                break;
-            };
-            self.batch.push(item)?;
-        }
-        Ok(())
-    }
-
-    /// Asks for the data of a command, which waits for them from now on.
-    fn r2t(&self, command: Request, slots: &mut Slots) -> Result<Item, Fault> {
-        let (command, r2t) = Awaited::new(command);
-        let r2t = r2t.ok_or(EINVAL)?;
-        slots.await_data(command).map_err(|_| EINVAL)?;
-        Ok(Item::new(|out| r2t.emit::<KernelCrc>(&self.layout, out))?)
-    }
-
-    /// Answers a command. Unless its data have to be sent, its slot is free afterwards.
-    fn answer(
-        &self,
-        command: Completed,
-        slots: &mut Slots,
-        sqhd_disabled: bool,
-    ) -> Result<Item, Fault> {
-        if sends_data(&command) {
-            return self.data(command, sqhd_disabled);
-        }
-        let response = CapsuleResp {
-            cqe: *command.cqe(),
-        };
-        slots.recycle(command);
-        Ok(Item::new(|out| {
-            response.emit::<KernelCrc>(&self.layout, out)
-        })?)
-    }
-
-    /// All data of a command in one C2HData, and CapsuleResp if that cannot be saved.
-    fn data(&self, command: Completed, sqhd_disabled: bool) -> Result<Item, Fault> {
-        // SUCCESS says that there is a completion without a result.
-        let success = sqhd_disabled && cqe::result(command.cqe()) == 0;
+    /// All data of a command in one C2HData, and CapsuleResp unless that says `success`.
+    fn c2h_data(&self, command: Completed, success: bool) -> Result<Item, Fault> {
         let len = command.data_len();
         let header = C2hEmitter::new(cqe::command_id(command.cqe()), len)
             .next(len, success)
             .ok_or(EINVAL)?;
-
         let digest = self.layout.digests.data.then(|| {
             let crc = command.data(0).crc32c(CRC_SEED, len as usize);
             wire::finish(crc)
@@ -217,12 +141,12 @@ impl Sender {
         Item::with_data(
             command,
             |out| Ok(header.emit::<KernelCrc>(&self.layout, out)?),
-            |out| self.tail(digest, response, out),
+            |out| self.behind_data(digest, response, out),
         )
     }
 
     /// Writes what follows data. Returns how many bytes.
-    fn tail(
+    fn behind_data(
         &self,
         digest: Option<[u8; DIGEST_LEN]>,
         response: Option<CapsuleResp>,
@@ -242,22 +166,92 @@ impl Sender {
         }
         Ok(len)
     }
+}
+
+impl Io {
+    /// Sends as much as the socket takes. Returns whether it took anything.
+    ///
+    /// May sleep, but does not wait for the peer. If something is left, there is an event when
+    /// there is room again, unless [`Sender::is_starved`].
+    ///
+    /// # Errors
+    ///
+    /// If the connection is lost.
+    pub(super) fn send(&mut self, socket: &Socket) -> Result<bool, Fault> {
+        let mut progress = false;
+        self.sender.starved = false;
+        for _ in 0..BUDGET {
+            self.fill()?;
+            let sender = &mut self.sender;
+            match sender.send_batch(socket) {
+                Ok(0) => break,
+                Ok(sent) => {
+                    sender.starved = false;
+                    sender.batch.advance(sent, &mut self.slots);
+                }
+                // Room that was made just before the socket noted that we wait for it wakes nobody.
+                Err(EAGAIN) if socket.is_writeable() && !sender.starved => sender.starved = true,
+                Err(EAGAIN) => break,
+                Err(error) => return Err(error.into()),
+            }
+            progress = true;
+        }
+        Ok(progress)
+    }
+
+    /// Fills the batch with what there is to send.
+    fn fill(&mut self) -> Result<(), Fault> {
+        while self.sender.batch.has_room() {
+            // R2Ts first: the host has data, and nothing happens until they come.
+            let item = if let Some(request) = self.sender.to_solicit.pop() {
+                self.r2t(request)?
+            } else if let Some(command) = self.sender.answers.pop() {
+                self.response(command)?
+            } else {
+                break;
+            };
+            self.sender.batch.push(item)?;
+        }
+        Ok(())
+    }
+
+    /// Asks for the data of a command, which waits for them from now on.
+    fn r2t(&mut self, request: Request) -> Result<Item, Fault> {
+        let (command, r2t) = Awaited::new(request).ok_or(EINVAL)?;
+        self.receiver.await_data(command)?;
+        let layout = &self.sender.layout;
+        Ok(Item::new(|out| r2t.emit::<KernelCrc>(layout, out))?)
+    }
+
+    /// Answers a command. Unless its data have to be sent, its slot is free afterwards.
+    fn response(&mut self, command: Completed) -> Result<Item, Fault> {
+        if sends_data(&command) {
+            // SUCCESS says that there is a completion without a result.
+            let success = self.sq.sqhd_disabled() && cqe::result(command.cqe()) == 0;
+            return self.sender.c2h_data(command, success);
+        }
+        let cqe = *command.cqe();
+        self.slots.recycle(command);
+        let layout = &self.sender.layout;
+        Ok(Item::new(|out| {
+            CapsuleResp { cqe }.emit::<KernelCrc>(layout, out)
+        })?)
+    }
 
     /// Tells the host, after the PDU that is being sent and instead of all others, what was wrong
-    /// with the one whose header is given.
+    /// with the one that was received last.
     ///
     /// If the socket has no room for that now, the host will not be told.
-    pub(super) fn terminate(
-        &mut self,
-        socket: &Socket,
-        slots: &mut Slots,
-        request: &TermReq,
-        header: &[u8],
-    ) -> Result<(), Fault> {
+    ///
+    /// # Errors
+    ///
+    /// If there is no room, which there always is.
+    pub(super) fn terminate(&mut self, socket: &Socket, request: &TermReq) -> Result<(), Fault> {
+        let header = self.receiver.header();
         let item = Item::new(|out| request.emit(Role::Controller, header, out))?;
-        self.batch.push_last(item)?;
-        while let Ok(sent @ 1..) = self.send_once(socket) {
-            self.batch.advance(sent, slots);
+        self.sender.batch.push_last(item)?;
+        while let Ok(sent @ 1..) = self.sender.send_batch(socket) {
+            self.sender.batch.advance(sent, &mut self.slots);
         }
         Ok(())
     }

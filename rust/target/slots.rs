@@ -6,25 +6,21 @@ use kernel::prelude::*;
 
 use super::{
     budget::Account,
-    pending::Awaited, //
+    recv::Receiver, //
 };
-use crate::{
-    abstractions::nvmet::{
-        command::{
-            Completed,
-            Free,
-            Request, //
-        },
-        data::Effort, //
+use crate::abstractions::nvmet::{
+    command::{
+        Completed,
+        Free,
+        Request, //
     },
-    wire::H2CData, //
+    data::Effort, //
 };
 
-/// What a place for a slot takes of memory in bytes.
-const PLACE: usize = size_of::<Free>() + size_of::<Option<Awaited>>();
+/// What room for a slot takes of memory in bytes, with the receiver's for the command in it.
+const PLACE: usize = size_of::<Free>() + Receiver::PLACE;
 
-/// The slots of a connection that no command occupies, the commands that wait for H2CData, and the
-/// memory that commands have.
+/// The slots of a connection that no command occupies, and the memory that commands have.
 ///
 /// The slots are numbered from 0, which is the only one until the connection has become a queue of
 /// a controller and it is known how many there may be. The number of a slot is the tag of the R2T
@@ -33,12 +29,12 @@ const PLACE: usize = size_of::<Free>() + size_of::<Option<Awaited>>();
 pub(super) struct Slots {
     /// Last in, first out, because that one is still in the CPU's cache.
     free: KVVec<Free>,
-    /// By tag.
-    awaited: KVVec<Option<Awaited>>,
     /// How many slots there are.
     made: u16,
     /// How many there may be.
     limit: u16,
+    /// How many there is room for.
+    room: u16,
     account: Account,
 }
 
@@ -51,9 +47,9 @@ impl Slots {
     pub(super) fn new(account: Account) -> Result<Self> {
         let mut slots = Self {
             free: KVVec::new(),
-            awaited: KVVec::new(),
             made: 0,
             limit: 1,
+            room: 0,
             account,
         };
         slots.reserve(1)?;
@@ -66,27 +62,19 @@ impl Slots {
     ///
     /// `ENOMEM`.
     pub(super) fn reserve(&mut self, count: u16) -> Result {
-        let count = usize::from(count);
-        let more = count.saturating_sub(self.awaited.len());
-        let occupied = self.free.len();
-        self.free
-            .reserve(count.saturating_sub(occupied), GFP_KERNEL)?;
-        self.awaited.reserve(more, GFP_KERNEL)?;
-        for _ in 0..more {
-            self.awaited.push(None, GFP_KERNEL)?;
-        }
-        self.account.take_fixed(more.saturating_mul(PLACE));
+        let more = usize::from(count).saturating_sub(self.free.len());
+        self.free.reserve(more, GFP_KERNEL)?;
+
+        let more = count.saturating_sub(self.room);
+        self.account
+            .take_fixed(usize::from(more).saturating_mul(PLACE));
+        self.room = self.room.max(count);
         Ok(())
     }
 
     /// Allows `count` commands at a time, for which there is room.
     pub(super) fn open(&mut self, count: u16) {
         self.limit = count;
-    }
-
-    /// Ends all commands, and returns the account of those that are elsewhere.
-    pub(super) fn close(self) -> Account {
-        self.account
     }
 
     /// Takes a slot; [`None`] if all are occupied. May sleep.
@@ -159,23 +147,5 @@ impl Slots {
         self.account.give(command.data_len());
         // There is room for all slots, but if there were not, this one would just be freed.
         let _ = self.free.push_within_capacity(command.recycle());
-    }
-
-    /// Keeps a command until more of its data come.
-    ///
-    /// Hands it back if there is one with its tag, which cannot be.
-    pub(super) fn await_data(&mut self, command: Awaited) -> Result<(), Awaited> {
-        match self.awaited.get_mut(usize::from(command.tag())) {
-            Some(place @ None) => {
-                *place = Some(command);
-                Ok(())
-            }
-            _ => Err(command),
-        }
-    }
-
-    /// Takes the command that waits for these data.
-    pub(super) fn take_awaited(&mut self, data: &H2CData) -> Option<Awaited> {
-        self.awaited.get_mut(usize::from(data.ttag))?.take()
     }
 }

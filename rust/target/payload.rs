@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Commands whose data are on their way to us.
+//! Commands whose data come from the host, and the data that are being received.
 
 use kernel::prelude::*;
 
@@ -27,16 +27,6 @@ use crate::{
     },
 };
 
-/// What becomes of a command when its data have come.
-pub(super) enum Outcome {
-    /// It can be executed.
-    Ready(Request),
-    /// It has failed.
-    Failed(Completed),
-    /// More data are to come.
-    Awaited(Awaited),
-}
-
 /// A command that waits for H2CData.
 pub(super) struct Awaited {
     request: Request,
@@ -46,19 +36,19 @@ pub(super) struct Awaited {
 }
 
 impl Awaited {
-    /// Makes `request` wait for its data. Also returns the R2T to send for them, which there is
-    /// unless there are none.
-    pub(super) fn new(request: Request) -> (Self, Option<R2T>) {
+    /// Makes `request` wait for its data. Also returns the R2T that asks for them, from which on
+    /// they may come; [`None`] if there are no data.
+    pub(super) fn new(request: Request) -> Option<(Self, R2T)> {
         let cccid = sqe::command_id(request.sqe());
         let len = sqe::sgl1(request.sqe()).len();
         let mut transfer = R2tTransfer::new(cccid, request.tag(), len);
-        let r2t = transfer.r2t();
+        let r2t = transfer.r2t()?;
         let this = Self {
             request,
             transfer,
             damaged: false,
         };
-        (this, r2t)
+        Some((this, r2t))
     }
 
     /// The tag of its R2T.
@@ -72,15 +62,18 @@ impl Awaited {
     ///
     /// If they are not what was asked for.
     pub(super) fn accept(mut self, data: &H2CData) -> Result<Payload, wire::Error> {
-        let complete = self.transfer.data(data, MAX_DATA)?;
-        Ok(Payload {
-            offset: data.datao,
-            crc: CRC_SEED,
-            to: Destination::Awaited {
-                command: self,
-                complete,
-            },
-        })
+        self.transfer.data(data, MAX_DATA)?;
+        Ok(Payload::new(Destination::Awaited(self), data.datao))
+    }
+
+    /// What becomes of the command when data have come that were `damaged` or not.
+    fn received(mut self, damaged: bool) -> Received {
+        self.damaged |= damaged;
+        if self.transfer.outstanding() == 0 {
+            Received::all(self.request, self.damaged)
+        } else {
+            Received::Part(self)
+        }
     }
 }
 
@@ -88,8 +81,8 @@ impl Awaited {
 enum Destination {
     /// To a command; they are in its capsule.
     Command(Request),
-    /// To a command that asked for them, and that will then have all of them if `complete`.
-    Awaited { command: Awaited, complete: bool },
+    /// To a command that asked for them.
+    Awaited(Awaited),
     /// Nowhere; then the answer to the command, which failed without them.
     Discard(Completed),
 }
@@ -104,22 +97,22 @@ pub(super) struct Payload {
 }
 
 impl Payload {
+    fn new(to: Destination, offset: u32) -> Self {
+        Self {
+            offset,
+            crc: CRC_SEED,
+            to,
+        }
+    }
+
     /// Data in a capsule, which go to the start of the command's memory.
     pub(super) fn in_capsule(request: Request) -> Self {
-        Self {
-            offset: 0,
-            crc: CRC_SEED,
-            to: Destination::Command(request),
-        }
+        Self::new(Destination::Command(request), 0)
     }
 
     /// Data in the capsule of a command that has failed.
     pub(super) fn discard(answer: Completed) -> Self {
-        Self {
-            offset: 0,
-            crc: CRC_SEED,
-            to: Destination::Discard(answer),
-        }
+        Self::new(Destination::Discard(answer), 0)
     }
 
     /// Takes at most `due` bytes out of a packet, and returns how many; with their CRC if
@@ -138,7 +131,7 @@ impl Payload {
         let due = usize::try_from(due)?.min(skb.remaining());
         let request = match &self.to {
             Destination::Command(request) => request,
-            Destination::Awaited { command, .. } => &command.request,
+            Destination::Awaited(command) => &command.request,
             Destination::Discard(_) => return Ok(skb.skip(due)),
         };
 
@@ -159,43 +152,41 @@ impl Payload {
     ///
     /// A wrong digest fails the command, which may then be sent again, and not the connection
     /// (section 3.5). `queue` is for the log.
-    pub(super) fn finish(self, digest: Option<[u8; DIGEST_LEN]>, queue: u32) -> Outcome {
+    pub(super) fn finish(self, digest: Option<[u8; DIGEST_LEN]>, queue: u32) -> Received {
         let want = wire::finish(self.crc);
-        let damaged = match digest {
-            Some(got) if got != want && !matches!(self.to, Destination::Discard(_)) => {
-                pr_err!(
-                    "queue {queue}: data digest {:#010x} must be {:#010x}\n",
-                    u32::from_le_bytes(got),
-                    u32::from_le_bytes(want)
-                );
-                true
-            }
-            _ => false,
-        };
-
+        let damage = digest.filter(|got| *got != want);
+        if let (Some(got), Destination::Command(_) | Destination::Awaited(_)) = (damage, &self.to) {
+            pr_err!(
+                "queue {queue}: data digest {:#010x} must be {:#010x}\n",
+                u32::from_le_bytes(got),
+                u32::from_le_bytes(want)
+            );
+        }
         match self.to {
-            Destination::Command(request) => settle(request, damaged),
-            Destination::Awaited {
-                mut command,
-                complete,
-            } => {
-                command.damaged |= damaged;
-                if complete {
-                    settle(command.request, command.damaged)
-                } else {
-                    Outcome::Awaited(command)
-                }
-            }
-            Destination::Discard(answer) => Outcome::Failed(answer),
+            Destination::Command(request) => Received::all(request, damage.is_some()),
+            Destination::Awaited(command) => command.received(damage.is_some()),
+            Destination::Discard(answer) => Received::Failed(answer),
         }
     }
 }
 
-/// What becomes of a command that has all of its data.
-fn settle(request: Request, damaged: bool) -> Outcome {
-    if damaged {
-        Outcome::Failed(request.fail(Status::TRANSIENT_TRANSPORT))
-    } else {
-        Outcome::Ready(request)
+/// What has been received for a command.
+pub(super) enum Received {
+    /// All of its data: it can be executed.
+    All(Request),
+    /// A part of them.
+    Part(Awaited),
+    /// Nothing that is of use: it has failed.
+    Failed(Completed),
+}
+
+impl Received {
+    /// All data of a command have come, but perhaps not as they were sent.
+    fn all(request: Request, damaged: bool) -> Self {
+        if damaged {
+            Self::Failed(request.fail(Status::TRANSIENT_TRANSPORT))
+        } else {
+            Self::All(request)
+        }
     }
 }
