@@ -4,7 +4,7 @@
 
 use kernel::prelude::*;
 
-use super::slots::Slots;
+use super::commands::Slots;
 use crate::{
     abstractions::{
         nvmet::command::Completed,

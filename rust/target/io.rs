@@ -15,15 +15,17 @@ use kernel::{
 };
 
 use super::{
-    budget::Account,
+    commands::{
+        Account,
+        Slots, //
+    },
+    connection::Connection,
     mapping::Limits,
-    queue::Queue,
     recv::Receiver,
     send::{
         self,
         Sender, //
     },
-    slots::Slots,
     transport::Target,
     BACKLOG, //
 };
@@ -81,22 +83,22 @@ pub(super) struct Io {
 }
 
 impl Io {
-    /// For the new connection `queue`. May sleep.
+    /// For a new connection. May sleep.
     ///
     /// # Errors
     ///
     /// `ENOMEM`; `ENODEV` if its port has been disabled.
-    pub(super) fn new(queue: &Arc<Queue>) -> Result<KBox<Self>> {
-        let port = queue.port();
-        let sq = SubQueue::new(queue.clone(), port.handle())?;
+    pub(super) fn new(connection: &Arc<Connection>) -> Result<KBox<Self>> {
+        let (target, port) = (&connection.target, &connection.port);
+        let sq = SubQueue::new(connection.clone(), port.handle())?;
         let this = Self {
-            id: queue.id(),
+            id: connection.id,
             receiver: Receiver::new(Limits::new(None, sq.inline_data_size()))?,
             sender: Sender::new()?,
             sq,
-            slots: Slots::new(Account::new(port.target().clone()))?,
+            slots: Slots::new(Account::new(target.clone()))?,
             done: Fifo::new(),
-            idle_poll: port.target().idle_poll(),
+            idle_poll: target.idle_poll(),
             last_busy: None,
         };
         Ok(KBox::new(this, GFP_KERNEL)?)
@@ -107,13 +109,13 @@ impl Io {
     /// # Errors
     ///
     /// Why the connection has come to its end.
-    pub(super) fn run(&mut self, queue: &Queue) -> Result<bool, Fault> {
+    pub(super) fn run(&mut self, connection: &Connection) -> Result<bool, Fault> {
         for _ in 0..BUDGET {
-            if queue.is_closing() {
+            if connection.is_closing() {
                 return Ok(false);
             }
-            let busy = self.turn(queue)?;
-            if !self.goes_on(busy) && queue.bell().rest() {
+            let busy = self.turn(connection)?;
+            if !self.goes_on(busy) && connection.wakeup.rest() {
                 return Ok(false);
             }
         }
@@ -131,15 +133,14 @@ impl Io {
     }
 
     /// Receives, executes and sends once. Returns whether there was anything to do.
-    fn turn(&mut self, queue: &Queue) -> Result<bool, Fault> {
-        let socket = queue.socket();
-        let received = queue.bell().answer() && self.receive(socket)?;
-        self.execute(queue);
-        self.take_done(queue.inbox());
-        let sent = self.send(socket)?;
+    fn turn(&mut self, connection: &Connection) -> Result<bool, Fault> {
+        let received = connection.wakeup.look() && self.receive(&connection.socket)?;
+        self.execute(connection);
+        self.take_done(&connection.inbox);
+        let sent = self.send(&connection.socket)?;
         // Of the memory that commands have given back since.
         let resumed = self.resume();
-        self.execute(queue);
+        self.execute(connection);
         Ok(received || sent || resumed)
     }
 
@@ -156,11 +157,11 @@ impl Io {
     }
 
     /// Executes what is complete.
-    fn execute(&mut self, queue: &Queue) {
+    fn execute(&mut self, connection: &Connection) {
         while let Some(request) = self.receiver.next_ready() {
-            let executed = match queue.role() {
+            let executed = match connection.queue_id() {
                 Some(_) => self.execute_one(request),
-                None => self.connect(queue, request),
+                None => self.connect(connection, request),
             };
             if let Err(refused) = executed {
                 self.sender.answer(refused);
@@ -178,22 +179,22 @@ impl Io {
 
     /// Executes a connect command, if there is what the queue needs; the core accepts no other on a
     /// connection that is not a queue yet.
-    fn connect(&mut self, queue: &Queue, request: Request) -> Result<(), Completed> {
-        let count = match self.prepare(queue, request.sqe()) {
+    fn connect(&mut self, connection: &Connection, request: Request) -> Result<(), Completed> {
+        let count = match self.prepare(connection, request.sqe()) {
             Ok(count) => count,
             Err(status) => return Err(request.fail(status)),
         };
         self.execute_one(request)?;
-        if let Some(role) = queue.role() {
+        if let Some(id) = connection.queue_id() {
             self.slots.open(count);
-            let limits = Limits::new(Some(role), self.sq.inline_data_size());
+            let limits = Limits::new(Some(id), self.sq.inline_data_size());
             self.receiver.set_limits(limits);
         }
         Ok(())
     }
 
-    /// Makes room for the commands of the queue that `queue` is to become by the command `sqe`.
-    /// Returns how many there may be. May sleep.
+    /// Makes room for the commands of the queue that a connection is to become by the command
+    /// `sqe`. Returns how many there may be. May sleep.
     ///
     /// That is twice as many as the host may have under way, as the C driver does: it may send the
     /// next one when it has seen an answer that we are not done with.
@@ -205,12 +206,12 @@ impl Io {
     /// # Errors
     ///
     /// The status to refuse the command with.
-    fn prepare(&mut self, queue: &Queue, sqe: &[u8; sqe::LEN]) -> Result<u16, Status> {
+    fn prepare(&mut self, connection: &Connection, sqe: &[u8; sqe::LEN]) -> Result<u16, Status> {
         let id = self.id;
         let Connect { qid, sqsize } = sqe::connect(sqe).ok_or(Status::INVALID_FIELD)?;
 
         // A host that connects again and again must wait for what it leaves behind.
-        if qid == 0 && queue.target().closing(queue.port()) > BACKLOG as usize {
+        if qid == 0 && connection.target.closing(&connection.port) > BACKLOG as usize {
             pr_warn!("queue {id}: too many connections are still being released\n");
             return Err(Status::CONNECT_CTRL_BUSY);
         }

@@ -6,7 +6,7 @@
 //! does not look at the length of the capsule.
 
 use super::{
-    queue::Role,
+    connection::QueueId,
     ADMIN_INLINE_DATA_SIZE,
     CONNECT_DATA,
     MAX_DATA, //
@@ -29,15 +29,15 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// For a connection that has become `role`, on a port where the capsules of I/O queues may hold
+    /// For a connection that has become `queue_id`, on a port where the capsules of I/O queues may hold
     /// `inline_data_size` bytes.
-    pub(super) fn new(role: Option<Role>, inline_data_size: u32) -> Self {
-        match role {
+    pub(super) fn new(queue_id: Option<QueueId>, inline_data_size: u32) -> Self {
+        match queue_id {
             None => Self {
                 in_capsule: CONNECT_DATA,
                 data: CONNECT_DATA,
             },
-            Some(Role { qid: 0, .. }) => Self {
+            Some(QueueId { qid: 0, .. }) => Self {
                 in_capsule: inline_data_size.max(ADMIN_INLINE_DATA_SIZE),
                 data: MAX_DATA,
             },

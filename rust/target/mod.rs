@@ -10,64 +10,90 @@
 //! |---|---|
 //! | `transport.rs` | [`Target`]: the transport, and all connections that there are |
 //! | `port.rs` | a port that listens |
-//! | `queue.rs` | a connection: when it works, and how it ends |
-//! | `io.rs` | one turn of a connection's work: receive, execute, send |
+//! | `connection.rs` | a connection, which becomes a queue: how it begins and ends |
+//! | `wakeup.rs` | when and where its work is done |
+//! | `io.rs` | one turn of that: receive, execute, send; and why there is no other |
 //! | `recv.rs`, `payload.rs` | from the stream to commands with their data |
-//! | `mapping.rs` | what the SGL of a command means |
 //! | `send.rs`, `batch.rs` | from completed commands to the stream |
-//! | `bell.rs`, `home.rs` | when and where the work is queued |
-//! | `slots.rs` | where the commands of a connection are kept |
-//! | `budget.rs` | how much memory they may have |
+//! | `commands.rs` | slots for commands, and how much memory they may have |
+//! | `mapping.rs` | what the SGL of a command means |
 //!
 //! # The life of a command
 //!
+//! Each arrow hands over ownership of the command, so that nobody else has it. The types are those
+//! of [`command`]: a [`Free`] slot, a [`Request`] that the core has accepted, a command that is
+//! [`Completed`].
+//!
 //! ```text
-//!   Slots --recv--> pending data --recv--> ready --io--> (target core) --> Queue::inbox
-//!     ^  |             ^                     ^                                 |
-//!     |  +--> waiting -+---------------------+                                 |
-//!     +------------------ batch <------------------ send <---------------------+
+//! Slots::free                                              Free
+//!   |
+//!   +- no data -------------------------------------+      Request
+//!   +- data in the capsule --> Receiver::payload ---+
+//!   +- others --> Receiver::waiting, for memory     |
+//!                   |                               |
+//!                   +- data to the host ------------+
+//!                   +- data from the host           |
+//!                        v                          |
+//!                      Sender::to_solicit           |
+//!                        v R2T                      |
+//!                      Receiver::awaited            |
+//!                        v H2CData  ^ more to come  |
+//!                      Receiver::payload -----------+
+//!                                                   v
+//!                                             Receiver::ready
+//!                                                   v
+//!                                             the core
+//!                                                   v
+//!                                             Connection::inbox    Completed
+//!                                                   v
+//!                                             Sender::answers
+//!                                                   |
+//!                                                   +- data to the host --> Batch --+
+//!                                                   v                               |
+//!                                             Slots::free <-------------------------+
 //! ```
 //!
-//! A command with data waits if the connection has as much memory as it may ([`budget`]).
+//! A command that fails or is refused on its way goes to `Sender::answers` at once.
 //!
-//! Each arrow hands over ownership of the command, so that nobody else has it. The core is the
-//! only one that works outside of the connection's I/O work; it gives commands back through
-//! `Queue::inbox`, which takes no lock.
+//! The core is the only one that works outside of the connection's I/O work; it gives commands back
+//! through `Connection::inbox`, which takes no lock.
 //!
 //! # Locks, outermost first
 //!
 //! | lock | protects | held while |
 //! |---|---|---|
-//! | `Queue::io` | a connection's streams and commands | working, which calls into the core |
+//! | `Connection::state` | a connection's streams and commands | working, which calls into the core |
 //! | `nvmet_config_sem`, `nvmet_subsys::lock`, `nvmet_ctrl::lock` (core) | | executing, and calling [`Transport`] |
 //! | `Port::listener` | the listening socket | accepting, which adds a connection |
-//! | `Queue::hooked` | the socket callbacks of a connection | installing them |
-//! | `Target::queues` | the list of connections | shutting sockets down |
+//! | `Connection::hooked` | the socket callbacks of a connection | installing them |
+//! | `Target::connections` | the list of connections | shutting sockets down |
 //! | socket lock | the connection as the network sees it | parsing what has been received |
 //!
 //! The core calls [`Transport`] with its own locks held, and takes the same ones when it executes
-//! a command inside of `Queue::io`. So nothing that the core calls takes `Queue::io`.
+//! a command inside of `Connection::state`. So nothing that the core calls takes that lock.
 //! None of the locks below it is held when a command is executed. Socket callbacks and
 //! [`Transport::completed`] come in softirq, and take no lock at all.
 //!
+//! [`command`]: crate::abstractions::nvmet::command
+//! [`Free`]: crate::abstractions::nvmet::command::Free
+//! [`Request`]: crate::abstractions::nvmet::command::Request
+//! [`Completed`]: crate::abstractions::nvmet::command::Completed
 //! [`Transport`]: crate::abstractions::nvmet::transport::Transport
 //! [`Transport::completed`]: crate::abstractions::nvmet::transport::Transport::completed
 
 #![deny(unsafe_code)]
 
 mod batch;
-mod bell;
-mod budget;
-mod home;
+mod commands;
+mod connection;
 mod io;
 mod mapping;
 mod payload;
 mod port;
-mod queue;
 mod recv;
 mod send;
-mod slots;
 mod transport;
+mod wakeup;
 
 pub(crate) use self::transport::Target;
 

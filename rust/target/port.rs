@@ -20,7 +20,7 @@ use kernel::{
 };
 
 use super::{
-    queue::Queue,
+    connection::Connection,
     transport::Target,
     BACKLOG,
     DEFAULT_INLINE_DATA_SIZE,
@@ -52,7 +52,7 @@ pub(crate) struct Port {
     addr: SockAddr,
     /// `None` before and after it listens.
     #[pin]
-    listener: Mutex<Option<Listener<Doorbell>>>,
+    listener: Mutex<Option<Listener<Callbacks>>>,
     #[pin]
     accept_work: Work<Port>,
 }
@@ -103,7 +103,7 @@ impl Port {
             }),
             GFP_KERNEL,
         )?;
-        let doorbell = Arc::new(Doorbell(port.clone()), GFP_KERNEL)?;
+        let callbacks = Arc::new(Callbacks(port.clone()), GFP_KERNEL)?;
         let priority = port.target.so_priority();
         let listener = Listener::new(
             family,
@@ -116,7 +116,7 @@ impl Port {
                 }
                 Ok(())
             },
-            doorbell,
+            callbacks,
         )
         .inspect_err(|error| match *error {
             ENOPROTOOPT => {
@@ -160,7 +160,7 @@ impl Port {
     }
 
     /// Accepts the next connection. Returns whether there may be more.
-    fn accept(self: &Arc<Self>, listener: &Listener<Doorbell>) -> bool {
+    fn accept(self: &Arc<Self>, listener: &Listener<Callbacks>) -> bool {
         let id = self.id;
         let socket = match listener.accept() {
             Ok(socket) => socket,
@@ -174,7 +174,7 @@ impl Port {
                 return false;
             }
         };
-        if let Err(error) = Queue::start(self, socket) {
+        if let Err(error) = Connection::start(self, socket) {
             pr_err!("port {id}: failed to start a queue: {error:?}\n");
         }
         true
@@ -200,9 +200,9 @@ impl WorkItem for Port {
 }
 
 /// Gets the events of a port's socket.
-struct Doorbell(Arc<Port>);
+struct Callbacks(Arc<Port>);
 
-impl Accept for Doorbell {
+impl Accept for Callbacks {
     fn connection_ready(&self) {
         self.0.kick();
     }

@@ -20,12 +20,12 @@ use kernel::{
 };
 
 use super::{
-    budget::Pool,
-    port::Port,
-    queue::{
-        Queue,
-        Role, //
+    commands::Pool,
+    connection::{
+        Connection,
+        QueueId, //
     },
+    port::Port,
     MDTS, //
 };
 use crate::abstractions::{
@@ -58,7 +58,7 @@ pub(crate) struct Target {
     pool: Pool,
     /// The connections that there are, until they have been released.
     #[pin]
-    queues: Mutex<KVVec<Arc<Queue>>>,
+    connections: Mutex<KVVec<Arc<Connection>>>,
     /// A connection has been released.
     #[pin]
     released: CondVar,
@@ -82,7 +82,7 @@ impl Target {
                 idle_poll: Delta::from_micros(idle_poll_period_usecs.into()),
                 last_id: Atomic::new(0),
                 pool: Pool::new(),
-                queues <- new_mutex!(KVVec::new(), "nvmet_mptcp::Target::queues"),
+                connections <- new_mutex!(KVVec::new(), "nvmet_mptcp::Target::connections"),
                 released <- new_condvar!("nvmet_mptcp::Target::released"),
             }? Error),
             GFP_KERNEL,
@@ -119,37 +119,39 @@ impl Target {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(super) fn add(&self, queue: Arc<Queue>) -> Result {
-        Ok(self.queues.lock().push(queue, GFP_KERNEL)?)
+    pub(super) fn add(&self, connection: Arc<Connection>) -> Result {
+        Ok(self.connections.lock().push(connection, GFP_KERNEL)?)
     }
 
     /// Removes a connection that has been released.
-    pub(super) fn remove(&self, queue: &Arc<Queue>) {
-        let mut queues = self.queues.lock();
-        let at = queues.iter().position(|other| Arc::ptr_eq(other, queue));
+    pub(super) fn remove(&self, connection: &Arc<Connection>) {
+        let mut connections = self.connections.lock();
+        let at = connections
+            .iter()
+            .position(|other| Arc::ptr_eq(other, connection));
         if let Some(at) = at {
-            let last = queues.len().saturating_sub(1);
-            queues.swap(at, last);
-            queues.pop();
+            let last = connections.len().saturating_sub(1);
+            connections.swap(at, last);
+            connections.pop();
         }
         self.released.notify_all();
     }
 
     /// Shuts the connections down that `select` selects.
-    fn shutdown(&self, select: impl Fn(&Queue) -> bool) {
-        for queue in self.queues.lock().iter() {
-            if select(queue) {
-                queue.shutdown();
+    fn shutdown(&self, select: impl Fn(&Connection) -> bool) {
+        for connection in self.connections.lock().iter() {
+            if select(connection) {
+                connection.shutdown();
             }
         }
     }
 
     /// How many connections of `port` have ended and are not released yet.
     pub(super) fn closing(&self, port: &Arc<Port>) -> usize {
-        let queues = self.queues.lock();
-        queues
+        let connections = self.connections.lock();
+        connections
             .iter()
-            .filter(|queue| queue.is_closing() && Arc::ptr_eq(queue.port(), port))
+            .filter(|connection| connection.is_closing() && Arc::ptr_eq(&connection.port, port))
             .count()
     }
 }
@@ -157,7 +159,7 @@ impl Target {
 impl Transport for Target {
     type Module = crate::NvmetMptcp;
     type Port = Port;
-    type Queue = Queue;
+    type Queue = Connection;
 
     const TRTYPE: u32 = TRTYPE_MPTCP;
     const MDTS: u8 = MDTS;
@@ -168,43 +170,43 @@ impl Transport for Target {
 
     fn remove_port(&self, port: Arc<Port>) {
         port.stop();
-        self.shutdown(|queue| Arc::ptr_eq(queue.port(), &port));
+        self.shutdown(|connection| Arc::ptr_eq(&connection.port, &port));
     }
 
-    fn completed(queue: &Arc<Queue>, command: Completed) {
-        queue.completed(command);
+    fn completed(connection: &Arc<Connection>, command: Completed) {
+        connection.completed(command);
     }
 
-    fn install_queue(&self, queue: &Arc<Queue>, ctrl: CtrlId, qid: u16) {
-        queue.install(Role { ctrl, qid });
+    fn install_queue(&self, connection: &Arc<Connection>, ctrl: CtrlId, qid: u16) {
+        connection.install(QueueId { ctrl, qid });
     }
 
     fn delete_ctrl(&self, ctrl: CtrlId) {
-        self.shutdown(|queue| queue.role().is_some_and(|role| role.ctrl == ctrl));
+        self.shutdown(|connection| connection.queue_id().is_some_and(|id| id.ctrl == ctrl));
     }
 
-    fn discovery_addr(queue: &Queue) -> Option<SockAddr> {
-        queue.port().is_wildcard().then(|| *queue.local_addr())
+    fn discovery_addr(connection: &Connection) -> Option<SockAddr> {
+        connection.port.is_wildcard().then_some(connection.local)
     }
 
     fn host_addr(&self, ctrl: CtrlId) -> Option<SockAddr> {
-        let queues = self.queues.lock();
-        queues
+        let connections = self.connections.lock();
+        connections
             .iter()
-            .filter(|queue| !queue.is_closing())
-            .find(|queue| {
-                queue
-                    .role()
-                    .is_some_and(|role| role.ctrl == ctrl && role.qid == 0)
+            .filter(|connection| !connection.is_closing())
+            .find(|connection| {
+                connection
+                    .queue_id()
+                    .is_some_and(|id| id.ctrl == ctrl && id.qid == 0)
             })
-            .map(|queue| *queue.peer_addr())
+            .map(|connection| connection.peer)
     }
 
     fn unregistered(&self) {
         self.shutdown(|_| true);
-        let mut queues = self.queues.lock();
-        while !queues.is_empty() {
-            self.released.wait(&mut queues);
+        let mut connections = self.connections.lock();
+        while !connections.is_empty() {
+            self.released.wait(&mut connections);
         }
     }
 }

@@ -32,11 +32,10 @@ use kernel::{
 };
 
 use super::{
-    bell::Bell,
-    home::Home,
     io::Io,
     port::Port,
-    transport::Target, //
+    transport::Target,
+    wakeup::Wakeup, //
 };
 use crate::abstractions::{
     events::{
@@ -53,30 +52,31 @@ use crate::abstractions::{
     socket::Socket,
     workqueue::{
         cancel_delayed_sync,
-        cancel_sync, //
+        cancel_sync,
+        WorkCpu, //
     }, //
 };
 
 /// How long to wait for memory that nobody announces, in ms.
 const PAUSE_MS: u32 = 10;
 
-/// What a connection has become.
+/// Which queue of which controller a connection has become.
 #[derive(Clone, Copy)]
-pub(super) struct Role {
-    /// A queue of this controller.
+pub(super) struct QueueId {
+    /// The controller.
     pub(super) ctrl: CtrlId,
     /// The number of the queue; 0 is the admin queue.
     pub(super) qid: u16,
 }
 
 /// How far a connection has come.
-enum Stage {
+enum State {
     /// It has not done anything.
     New,
     /// It works.
     Up(KBox<Io>),
-    /// It will not do anything any more.
-    Down,
+    /// It has been released, and will not do anything any more.
+    Released,
 }
 
 /// A connection.
@@ -84,44 +84,46 @@ enum Stage {
 /// Three things keep it alive until it is released: its socket callbacks, its submission queue,
 /// and the list in [`Target`].
 #[pin_data]
-pub(crate) struct Queue {
+pub(crate) struct Connection {
     /// For the log.
-    id: u32,
-    target: Arc<Target>,
-    port: Arc<Port>,
-    socket: Arc<Socket>,
-    local: SockAddr,
-    peer: SockAddr,
-    role: SetOnce<Role>,
+    pub(super) id: u32,
+    pub(super) target: Arc<Target>,
+    /// Where it came in.
+    pub(super) port: Arc<Port>,
+    pub(super) socket: Arc<Socket>,
+    /// Our address.
+    pub(super) local: SockAddr,
+    /// The host's address.
+    pub(super) peer: SockAddr,
+    queue_id: SetOnce<QueueId>,
     /// Its release has been queued.
     closing: AtomicFlag,
-    home: Home,
-    bell: Bell,
+    pub(super) wakeup: Wakeup,
     /// Commands that the core has given back.
-    inbox: Inbox<Completed>,
+    pub(super) inbox: Inbox<Completed>,
     #[pin]
-    hooked: Mutex<Option<Hooked<Doorbell>>>,
+    hooked: Mutex<Option<Hooked<Callbacks>>>,
     #[pin]
-    io: Mutex<Stage>,
+    state: Mutex<State>,
     #[pin]
-    io_work: Work<Queue, 0>,
+    io_work: Work<Connection, 0>,
     #[pin]
-    release_work: Work<Queue, 1>,
+    release_work: Work<Connection, 1>,
     /// Queues `io_work`.
     #[pin]
-    later_work: DelayedWork<Queue, 2>,
+    later_work: DelayedWork<Connection, 2>,
 }
 
 impl_has_work! {
-    impl HasWork<Self, 0> for Queue { self.io_work }
-    impl HasWork<Self, 1> for Queue { self.release_work }
+    impl HasWork<Self, 0> for Connection { self.io_work }
+    impl HasWork<Self, 1> for Connection { self.release_work }
 }
 
 impl_has_delayed_work! {
-    impl HasDelayedWork<Self, 2> for Queue { self.later_work }
+    impl HasDelayedWork<Self, 2> for Connection { self.later_work }
 }
 
-impl Queue {
+impl Connection {
     /// Takes a connection that has come in on `port` into service. May sleep.
     ///
     /// # Errors
@@ -139,34 +141,33 @@ impl Queue {
             socket.set_priority(target.so_priority())?;
         }
 
-        let queue = Arc::pin_init(
-            try_pin_init!(Queue {
+        let connection = Arc::pin_init(
+            try_pin_init!(Connection {
                 id: target.next_id(),
                 target: target.clone(),
                 port: port.clone(),
                 local: socket.local_addr()?,
                 peer: socket.peer_addr()?,
-                home: Home::new(socket.incoming_cpu()),
+                wakeup: Wakeup::new(socket.incoming_cpu()),
                 socket: Arc::new(socket, GFP_KERNEL)?,
-                role: SetOnce::new(),
+                queue_id: SetOnce::new(),
                 closing: AtomicFlag::new(false),
-                bell: Bell::new(),
                 inbox: Inbox::new(),
-                hooked <- new_mutex!(None, "nvmet_mptcp::Queue::hooked"),
-                io <- new_mutex!(Stage::New, "nvmet_mptcp::Queue::io"),
-                io_work <- new_work!("nvmet_mptcp::Queue::io_work"),
-                release_work <- new_work!("nvmet_mptcp::Queue::release_work"),
-                later_work <- new_delayed_work!("nvmet_mptcp::Queue::later_work"),
+                hooked <- new_mutex!(None, "nvmet_mptcp::Connection::hooked"),
+                state <- new_mutex!(State::New, "nvmet_mptcp::Connection::state"),
+                io_work <- new_work!("nvmet_mptcp::Connection::io_work"),
+                release_work <- new_work!("nvmet_mptcp::Connection::release_work"),
+                later_work <- new_delayed_work!("nvmet_mptcp::Connection::later_work"),
             }? Error),
             GFP_KERNEL,
         )?;
-        target.add(queue.clone())?;
-        queue.hook().inspect_err(|_| queue.close())
+        target.add(connection.clone())?;
+        connection.hook().inspect_err(|_| connection.close())
     }
 
     /// Lets the socket tell the connection what happens.
     fn hook(self: &Arc<Self>) -> Result {
-        let doorbell = Arc::new(Doorbell(self.clone()), GFP_KERNEL)?;
+        let callbacks = Arc::new(Callbacks(self.clone()), GFP_KERNEL)?;
         {
             // A release that begins meanwhile, perhaps because of the first event, waits until the
             // callbacks are in their place.
@@ -174,62 +175,20 @@ impl Queue {
             if self.is_closing() {
                 return Err(ENOTCONN);
             }
-            *hooked = Some(Hooked::new(self.socket.clone(), doorbell)?);
+            *hooked = Some(Hooked::new(self.socket.clone(), callbacks)?);
         }
 
         // What has happened before has not been told.
         if !self.socket.is_established() {
             return Err(ENOTCONN);
         }
-        if self.bell.ring_for_data() {
-            self.enqueue();
-        }
+        self.enqueue(self.wakeup.wake_for_data());
         Ok(())
     }
 
-    /// The number of the connection, for the log.
-    pub(super) fn id(&self) -> u32 {
-        self.id
-    }
-
-    /// The transport.
-    pub(super) fn target(&self) -> &Target {
-        &self.target
-    }
-
-    /// The port that the connection came in on.
-    pub(super) fn port(&self) -> &Arc<Port> {
-        &self.port
-    }
-
-    /// The connection.
-    pub(super) fn socket(&self) -> &Socket {
-        &self.socket
-    }
-
-    /// Our address.
-    pub(super) fn local_addr(&self) -> &SockAddr {
-        &self.local
-    }
-
-    /// The host's address.
-    pub(super) fn peer_addr(&self) -> &SockAddr {
-        &self.peer
-    }
-
-    /// What the connection has become; [`None`] if it is not a queue yet.
-    pub(super) fn role(&self) -> Option<Role> {
-        self.role.copy()
-    }
-
-    /// Commands that the core has given back.
-    pub(super) fn inbox(&self) -> &Inbox<Completed> {
-        &self.inbox
-    }
-
-    /// Rung when there is something to do.
-    pub(super) fn bell(&self) -> &Bell {
-        &self.bell
+    /// The queue that the connection has become; [`None`] if it is none yet.
+    pub(super) fn queue_id(&self) -> Option<QueueId> {
+        self.queue_id.copy()
     }
 
     /// Whether the connection is being released.
@@ -238,32 +197,31 @@ impl Queue {
     }
 
     /// The connection has become a queue.
-    pub(super) fn install(&self, role: Role) {
-        self.role.populate(role);
+    pub(super) fn install(&self, queue_id: QueueId) {
+        self.queue_id.populate(queue_id);
     }
 
     /// Takes a command back from the core. From any context.
     pub(super) fn completed(self: &Arc<Self>, command: Completed) {
         self.inbox.push(command);
-        if self.bell.ring() {
-            self.enqueue();
+        self.enqueue(self.wakeup.wake());
+    }
+
+    /// Queues the work where [`Wakeup`] says, if it says so: then it is not queued, and will not be
+    /// by others. From any context.
+    fn enqueue(self: &Arc<Self>, cpu: Option<WorkCpu>) {
+        if let Some(cpu) = cpu {
+            let io_queue = self.target.io_queue();
+            let _ = io_queue.enqueue_on::<Arc<Self>, 0>(cpu, self.clone());
         }
     }
 
-    /// Queues the work, which is not queued and will not be by others. From any context.
-    fn enqueue(self: &Arc<Self>) {
-        let _ = self
-            .target
-            .io_queue()
-            .enqueue_on::<Arc<Self>, 0>(self.home.cpu(), self.clone());
-    }
-
     /// Works until there is nothing to do, or for long enough. Returns whether to go on soon.
-    fn work(self: &Arc<Self>, stage: &mut Stage) -> bool {
-        if matches!(stage, Stage::New) && !self.is_closing() {
-            // Not done when the connection is accepted, as `Queue::io` must not be taken there.
+    fn work(self: &Arc<Self>, state: &mut State) -> bool {
+        if matches!(state, State::New) && !self.is_closing() {
+            // Not done when the connection is accepted, as `state` must not be locked there.
             match Io::new(self) {
-                Ok(io) => *stage = Stage::Up(io),
+                Ok(io) => *state = State::Up(io),
                 Err(error) => {
                     pr_err!("queue {}: failed to set up: {error:?}\n", self.id);
                     self.shutdown();
@@ -271,7 +229,7 @@ impl Queue {
                 }
             }
         }
-        let Stage::Up(io) = stage else {
+        let State::Up(io) = state else {
             return false;
         };
         match io.run(self) {
@@ -313,19 +271,18 @@ impl Queue {
     }
 }
 
-impl WorkItem<0> for Queue {
+impl WorkItem<0> for Connection {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
-        let go_on = this.work(&mut this.io.lock());
+        let go_on = this.work(&mut this.state.lock());
         if go_on {
-            this.bell.ring();
-            this.enqueue();
+            this.enqueue(Some(this.wakeup.again()));
         }
     }
 }
 
-impl WorkItem<1> for Queue {
+impl WorkItem<1> for Connection {
     type Pointer = Arc<Self>;
 
     /// Takes the connection apart; runs once, on the core's workqueue.
@@ -336,8 +293,8 @@ impl WorkItem<1> for Queue {
         cancel_sync::<Self, 0>(&this);
         // No more commands: those that wait for data are forgotten, and those that the core has
         // are waited for.
-        let stage = core::mem::replace(&mut *this.io.lock(), Stage::Down);
-        drop(stage);
+        let state = core::mem::replace(&mut *this.state.lock(), State::Released);
+        drop(state);
         cancel_delayed_sync::<Self, 2>(&this);
         // They may have queued the work again when they were done.
         cancel_sync::<Self, 0>(&this);
@@ -345,31 +302,27 @@ impl WorkItem<1> for Queue {
     }
 }
 
-impl WorkItem<2> for Queue {
+impl WorkItem<2> for Connection {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
-        if this.bell.ring() {
-            this.enqueue();
-        }
+        this.enqueue(this.wakeup.wake());
     }
 }
 
 /// Gets the events of a connection's socket.
-struct Doorbell(Arc<Queue>);
+struct Callbacks(Arc<Connection>);
 
-impl Events for Doorbell {
+impl Events for Callbacks {
     fn data_ready(&self) {
-        self.0.home.data_came();
-        if self.0.bell.ring_for_data() {
-            self.0.enqueue();
-        }
+        let connection = &self.0;
+        connection.wakeup.data_came();
+        connection.enqueue(connection.wakeup.wake_for_data());
     }
 
     fn write_space(&self) {
-        if self.0.bell.ring() {
-            self.0.enqueue();
-        }
+        let connection = &self.0;
+        connection.enqueue(connection.wakeup.wake());
     }
 
     fn closing(&self) {
