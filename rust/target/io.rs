@@ -20,6 +20,7 @@ use super::{
         Slots, //
     },
     connection::Connection,
+    fault::Fault,
     mapping::Limits,
     recv::Receiver,
     send::{
@@ -45,13 +46,9 @@ use crate::{
         },
         socket::Socket, //
     },
-    wire::{
+    wire::sqe::{
         self,
-        sqe::{
-            self,
-            Connect, //
-        },
-        TermReq, //
+        Connect, //
     }, //
 };
 
@@ -249,53 +246,5 @@ impl Io {
         if fault.is_fatal() {
             self.sq.fatal_error();
         }
-    }
-}
-
-/// Why a connection cannot go on.
-pub(super) enum Fault {
-    /// The host broke the protocol.
-    Protocol(wire::Error),
-    /// The host says that we did.
-    Terminated(TermReq),
-    /// The connection is lost.
-    Lost(Error),
-}
-
-impl Fault {
-    fn log(&self, queue: u32) {
-        match self {
-            Self::Protocol(error) => pr_err!("queue {queue}: {error}\n"),
-            Self::Terminated(request) => {
-                pr_err!("queue {queue}: host terminated the connection: {request}\n");
-            }
-            Self::Lost(EPIPE | ECONNRESET) => pr_debug!("queue {queue}: connection lost\n"),
-            Self::Lost(error) => pr_err!("queue {queue}: connection lost: {error:?}\n"),
-        }
-    }
-
-    /// What the host is told.
-    fn answer(&self) -> Option<TermReq> {
-        match self {
-            Self::Protocol(error) => TermReq::answering(error),
-            Self::Terminated(_) | Self::Lost(_) => None,
-        }
-    }
-
-    /// Whether the controller cannot go on either: it can without a host that has gone.
-    fn is_fatal(&self) -> bool {
-        !matches!(self, Self::Lost(EPIPE | ECONNRESET))
-    }
-}
-
-impl From<wire::Error> for Fault {
-    fn from(error: wire::Error) -> Self {
-        Self::Protocol(error)
-    }
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Lost(error)
     }
 }

@@ -12,7 +12,8 @@
 //! | `port.rs` | a port that listens |
 //! | `connection.rs` | a connection, which becomes a queue: how it begins and ends |
 //! | `wakeup.rs` | when and where its work is done |
-//! | `io.rs` | one turn of that: receive, execute, send; and why there is no other |
+//! | `io.rs` | one turn of that: receive, execute, send |
+//! | `fault.rs` | why there is no other turn, and who is told |
 //! | `recv.rs`, `payload.rs` | from the stream to commands with their data |
 //! | `send.rs`, `batch.rs` | from completed commands to the stream |
 //! | `commands.rs` | slots for commands, and how much memory they may have |
@@ -86,6 +87,7 @@
 mod batch;
 mod commands;
 mod connection;
+mod fault;
 mod io;
 mod mapping;
 mod payload;

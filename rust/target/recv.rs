@@ -7,10 +7,8 @@
 use kernel::prelude::*;
 
 use super::{
-    io::{
-        Fault,
-        Io, //
-    },
+    fault::Fault,
+    io::Io,
     mapping::{
         Limits,
         Mapping, //

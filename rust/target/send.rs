@@ -11,10 +11,8 @@ use super::{
         Batch,
         Item, //
     },
-    io::{
-        Fault,
-        Io, //
-    },
+    fault::Fault,
+    io::Io,
     payload::Awaited, //
 };
 use crate::{

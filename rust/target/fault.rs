@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Why a connection cannot go on, and who is told.
+//!
+//! C counterpart: what `nvmet_tcp_fatal_error()` is called after.
+
+use kernel::prelude::*;
+
+use crate::wire::{
+    self,
+    TermReq, //
+};
+
+/// Why a connection cannot go on.
+pub(super) enum Fault {
+    /// The host broke the protocol.
+    Protocol(wire::Error),
+    /// The host says that we did.
+    Terminated(TermReq),
+    /// The connection is lost.
+    Lost(Error),
+}
+
+impl From<wire::Error> for Fault {
+    fn from(error: wire::Error) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Lost(error)
+    }
+}
+
+impl Fault {
+    /// Says it in the log, of the connection with the number `queue`.
+    pub(super) fn log(&self, queue: u32) {
+        match self {
+            Self::Protocol(error) => pr_err!("queue {queue}: {error}\n"),
+            Self::Terminated(request) => {
+                pr_err!("queue {queue}: host terminated the connection: {request}\n");
+            }
+            Self::Lost(EPIPE | ECONNRESET) => pr_debug!("queue {queue}: connection lost\n"),
+            Self::Lost(error) => pr_err!("queue {queue}: connection lost: {error:?}\n"),
+        }
+    }
+
+    /// What the host is told.
+    pub(super) fn answer(&self) -> Option<TermReq> {
+        match self {
+            Self::Protocol(error) => TermReq::answering(error),
+            Self::Terminated(_) | Self::Lost(_) => None,
+        }
+    }
+
+    /// Whether the controller cannot go on either: it can without a host that has gone.
+    pub(super) fn is_fatal(&self) -> bool {
+        !matches!(self, Self::Lost(EPIPE | ECONNRESET))
+    }
+}
