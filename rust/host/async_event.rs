@@ -17,7 +17,8 @@ use crate::{
             Sgl, //
         },
         CapsuleCmd,
-        Outgoing, //
+        Outgoing,
+        PduHeader, //
     }, //
 };
 

@@ -40,6 +40,7 @@ use crate::{
         Layout,
         Pda,
         Pdu,
+        PduHeader,
         Role,
         PFV_1_0, //
     }, //
@@ -186,7 +187,9 @@ fn exchange(
     decoder: &mut Decoder<KernelCrc>,
 ) -> Result<ICResp> {
     let mut out = KBox::new([0u8; ICReq::MAX_HEADER], GFP_KERNEL)?;
-    let len = request.emit(&mut out[..]).map_err(|_| EINVAL)?;
+    let len = request
+        .emit::<KernelCrc>(&Layout::default(), &mut out[..])
+        .map_err(|_| EINVAL)?;
     socket
         .send_exact(out.get(..len).ok_or(EINVAL)?)
         .inspect_err(|error| {

@@ -33,6 +33,7 @@ use crate::{
         H2cTransfer,
         Layout,
         Outgoing,
+        PduHeader,
         CRC_SEED,
         DIGEST_LEN,
         R2T, //

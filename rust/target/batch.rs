@@ -13,6 +13,7 @@ use crate::{
     wire::{
         CapsuleResp,
         Outgoing,
+        PduHeader,
         TermReq,
         DIGEST_LEN, //
     }, //

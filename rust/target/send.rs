@@ -35,6 +35,7 @@ use crate::{
         CapsuleResp,
         ICResp,
         Layout,
+        PduHeader,
         Role,
         TermReq,
         CRC_SEED,
@@ -95,7 +96,8 @@ impl Sender {
     ///
     /// If there is no room, which there is on a new connection.
     pub(super) fn open(&mut self, response: &ICResp, layout: Layout) -> Result<(), Fault> {
-        self.batch.push(Item::new(|out| response.emit(out))?)?;
+        let item = Item::new(|out| response.emit::<KernelCrc>(&self.layout, out))?;
+        self.batch.push(item)?;
         self.layout = layout;
         Ok(())
     }

@@ -16,15 +16,13 @@ use super::{
         Ch, //
     },
     cqe,
-    digest::{
-        Crc32c,
-        DIGEST_LEN, //
-    },
+    digest::Crc32c,
     error::Error,
     field::{
         self,
         Field, //
     },
+    header::PduHeader,
     layout::Layout,
     pdu_type::PduType,
     reason::Rule,
@@ -46,54 +44,34 @@ pub struct CapsuleCmd {
     pub data_len: u32,
 }
 
-impl CapsuleCmd {
-    /// HLEN in bytes.
-    pub const HLEN: u8 = PduType::CapsuleCmd.hlen();
+impl PduHeader<72> for CapsuleCmd {
+    const TYPE: PduType = PduType::CapsuleCmd;
 
-    /// HLEN for arrays.
-    const LEN: usize = Self::HLEN as usize;
-
-    /// The most bytes that precede the data: header, digest and padding.
-    pub const MAX_HEADER: usize = Layout::max_data_offset(PduType::CapsuleCmd);
-
-    /// Reads a CapsuleCmd at the start of `header`, from which the header digest is not checked.
-    ///
-    /// # Errors
-    ///
-    /// 01h for an illegal field, 02h for another PDU.
-    pub fn parse<const N: usize>(header: &[u8; N], layout: &Layout) -> Result<Self, Error> {
-        let ch = Ch::parse_as(PduType::CapsuleCmd, header, layout)?;
-        Ok(Self::read(&ch, header))
-    }
-
-    /// Reads what is behind the common header.
-    pub(super) fn read<const N: usize>(ch: &Ch, header: &[u8; N]) -> Self {
-        Self {
+    fn read<const N: usize>(ch: &Ch, header: &[u8; N]) -> Result<Self, Error> {
+        Ok(Self {
             sqe: field::get::<8, { sqe::LEN }, N>(header),
             data_len: ch.data_len,
-        }
+        })
     }
 
-    /// Writes header, header digest and padding to the start of `out`. Returns the number of
-    /// bytes that precede the data.
-    ///
-    /// # Errors
-    ///
-    /// [`Reason::NoSpace`](super::Reason::NoSpace), [`Reason::TooLong`](super::Reason::TooLong).
-    pub fn emit<C: Crc32c>(&self, layout: &Layout, out: &mut [u8]) -> Result<usize, Error> {
-        let header: &mut [u8; Self::LEN] = ch::blank(out)?;
-        field::put::<8, { sqe::LEN }, { Self::LEN }>(header, self.sqe);
-        Self::seal::<C>(layout, self.data_len, out)
+    fn write(&self, header: &mut [u8; 72]) {
+        field::put::<8, { sqe::LEN }, 72>(header, self.sqe);
     }
 
-    /// As [`CapsuleCmd::emit`] around an SQE that stands in its place, bytes 8 to 71 of `buf`,
+    fn data_len(&self) -> u32 {
+        self.data_len
+    }
+}
+
+impl CapsuleCmd {
+    /// As [`PduHeader::emit`] around an SQE that stands in its place, bytes 8 to 71 of `buf`,
     /// already: a host has the block layer build it there.
     ///
     /// # Errors
     ///
-    /// As [`CapsuleCmd::emit`].
+    /// As [`PduHeader::emit`].
     pub fn seal<C: Crc32c>(layout: &Layout, data_len: u32, buf: &mut [u8]) -> Result<usize, Error> {
-        ch::seal::<C, { Self::LEN }>(PduType::CapsuleCmd, 0, layout, data_len, buf)
+        ch::seal::<C, 72>(PduType::CapsuleCmd, 0, layout, data_len, buf)
     }
 }
 
@@ -104,44 +82,21 @@ pub struct CapsuleResp {
     pub cqe: [u8; cqe::LEN],
 }
 
-impl CapsuleResp {
-    /// HLEN in bytes.
-    pub const HLEN: u8 = PduType::CapsuleResp.hlen();
+impl PduHeader<24> for CapsuleResp {
+    const TYPE: PduType = PduType::CapsuleResp;
 
-    /// HLEN for arrays.
-    const LEN: usize = Self::HLEN as usize;
-
-    /// The most bytes that [`CapsuleResp::emit`] writes: header and digest.
-    pub const MAX_HEADER: usize = Self::LEN + DIGEST_LEN;
-
-    /// Reads a CapsuleResp at the start of `header`, from which the header digest is not checked.
-    ///
-    /// # Errors
-    ///
-    /// 01h for an illegal field, 02h for another PDU.
-    pub fn parse<const N: usize>(header: &[u8; N], layout: &Layout) -> Result<Self, Error> {
-        Ch::parse_as(PduType::CapsuleResp, header, layout)?;
-        Ok(Self::read(header))
-    }
-
-    /// Reads what is behind the common header.
-    pub(super) fn read<const N: usize>(header: &[u8; N]) -> Self {
-        Self {
+    fn read<const N: usize>(_: &Ch, header: &[u8; N]) -> Result<Self, Error> {
+        Ok(Self {
             cqe: field::get::<8, { cqe::LEN }, N>(header),
-        }
+        })
     }
 
-    /// Writes the PDU to the start of `out` and returns its length in bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`Reason::NoSpace`](super::Reason::NoSpace).
-    pub fn emit<C: Crc32c>(&self, layout: &Layout, out: &mut [u8]) -> Result<usize, Error> {
-        let header: &mut [u8; Self::LEN] = ch::blank(out)?;
-        field::put::<8, { cqe::LEN }, { Self::LEN }>(header, self.cqe);
-        ch::seal::<C, { Self::LEN }>(PduType::CapsuleResp, 0, layout, 0, out)
+    fn write(&self, header: &mut [u8; 24]) {
+        field::put::<8, { cqe::LEN }, 24>(header, self.cqe);
     }
+}
 
+impl CapsuleResp {
     /// The error for a command identifier that no command has.
     pub fn unknown_cid(&self) -> Error {
         CID.invalid(cqe::command_id(&self.cqe), Rule::Known)
@@ -153,16 +108,18 @@ impl CapsuleResp {
 mod tests {
     use super::super::{
         error::Fes,
-        golden,
         reason::Reason,
-        testing::{
-            dirty,
-            layout,
-            patched,
-            writes,
-            Table,
-            DIGESTED,
-            PLAIN, //
+        test::{
+            golden,
+            testing::{
+                dirty,
+                layout,
+                patched,
+                writes,
+                Table,
+                DIGESTED,
+                PLAIN, //
+            }, //
         }, //
     };
     use super::*;

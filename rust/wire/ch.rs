@@ -59,7 +59,7 @@ pub(super) const SUCCESS: u8 = 1 << 3;
 /// padding and the data digest leave `data_len`, and if that is not zero, the data begin at
 /// `pdo`, not before `header_end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ch {
+pub struct Ch {
     pub(super) kind: PduType,
     pub(super) flags: u8,
     pub(super) pdo: u8,

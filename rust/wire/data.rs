@@ -17,14 +17,12 @@
 
 use super::{
     ch::{
-        self,
         Ch,
         LAST_PDU,
         SUCCESS, //
     },
-    digest::Crc32c,
     error::Error,
-    layout::Layout,
+    header::PduHeader,
     pdu_type::PduType,
     reason::Rule, //
 };
@@ -39,9 +37,6 @@ pub(super) mod field {
     pub(in super::super) const DATAL: Field<u32, 16> = Field::new("DATAL");
 }
 
-/// HLEN of both for arrays.
-const LEN: usize = PduType::C2HData.hlen() as usize;
-
 /// Reads DATAL, which has to be what PLEN leaves for the data.
 fn read_datal<const N: usize>(ch: &Ch, header: &[u8; N]) -> Result<u32, Error> {
     let datal = field::DATAL.get(header);
@@ -49,6 +44,15 @@ fn read_datal<const N: usize>(ch: &Ch, header: &[u8; N]) -> Result<u32, Error> {
         return Err(field::DATAL.invalid(datal, Rule::Is(ch.data_len)));
     }
     Ok(datal)
+}
+
+/// `flag` if it is `set`.
+const fn flag(set: bool, flag: u8) -> u8 {
+    if set {
+        flag
+    } else {
+        0
+    }
 }
 
 /// The error for data at `datao` when those at `want` are due.
@@ -71,25 +75,10 @@ pub struct H2CData {
     pub last: bool,
 }
 
-impl H2CData {
-    /// HLEN in bytes.
-    pub const HLEN: u8 = PduType::H2CData.hlen();
+impl PduHeader<24> for H2CData {
+    const TYPE: PduType = PduType::H2CData;
 
-    /// The most bytes that precede the data: header, digest and padding.
-    pub const MAX_HEADER: usize = Layout::max_data_offset(PduType::H2CData);
-
-    /// Reads an H2CData at the start of `header`, from which the header digest is not checked.
-    ///
-    /// # Errors
-    ///
-    /// 01h for an illegal field, 02h for another PDU.
-    pub fn parse<const N: usize>(header: &[u8; N], layout: &Layout) -> Result<Self, Error> {
-        let ch = Ch::parse_as(PduType::H2CData, header, layout)?;
-        Self::read(&ch, header)
-    }
-
-    /// Reads what is behind the common header.
-    pub(super) fn read<const N: usize>(ch: &Ch, header: &[u8; N]) -> Result<Self, Error> {
+    fn read<const N: usize>(ch: &Ch, header: &[u8; N]) -> Result<Self, Error> {
         Ok(Self {
             cccid: field::CCCID.get(header),
             ttag: field::TTAG.get(header),
@@ -99,22 +88,23 @@ impl H2CData {
         })
     }
 
-    /// Writes header, header digest and padding to the start of `out`. Returns the number of
-    /// bytes that precede the data.
-    ///
-    /// # Errors
-    ///
-    /// [`Reason::NoSpace`](super::Reason::NoSpace), [`Reason::TooLong`](super::Reason::TooLong).
-    pub fn emit<C: Crc32c>(&self, layout: &Layout, out: &mut [u8]) -> Result<usize, Error> {
-        let header: &mut [u8; LEN] = ch::blank(out)?;
+    fn write(&self, header: &mut [u8; 24]) {
         field::CCCID.put(header, self.cccid);
         field::TTAG.put(header, self.ttag);
         field::DATAO.put(header, self.datao);
         field::DATAL.put(header, self.datal);
-        let flags = if self.last { LAST_PDU } else { 0 };
-        ch::seal::<C, LEN>(PduType::H2CData, flags, layout, self.datal, out)
     }
 
+    fn flags(&self) -> u8 {
+        flag(self.last, LAST_PDU)
+    }
+
+    fn data_len(&self) -> u32 {
+        self.datal
+    }
+}
+
+impl H2CData {
     /// The error for a TTAG that no R2T has.
     pub fn unknown_ttag(&self) -> Error {
         field::TTAG.invalid(self.ttag, Rule::Known)
@@ -137,25 +127,10 @@ pub struct C2HData {
     pub success: bool,
 }
 
-impl C2HData {
-    /// HLEN in bytes.
-    pub const HLEN: u8 = PduType::C2HData.hlen();
+impl PduHeader<24> for C2HData {
+    const TYPE: PduType = PduType::C2HData;
 
-    /// The most bytes that precede the data: header, digest and padding.
-    pub const MAX_HEADER: usize = Layout::max_data_offset(PduType::C2HData);
-
-    /// Reads a C2HData at the start of `header`, from which the header digest is not checked.
-    ///
-    /// # Errors
-    ///
-    /// 01h for an illegal field, 02h for another PDU.
-    pub fn parse<const N: usize>(header: &[u8; N], layout: &Layout) -> Result<Self, Error> {
-        let ch = Ch::parse_as(PduType::C2HData, header, layout)?;
-        Self::read(&ch, header)
-    }
-
-    /// Reads what is behind the common header.
-    pub(super) fn read<const N: usize>(ch: &Ch, header: &[u8; N]) -> Result<Self, Error> {
+    fn read<const N: usize>(ch: &Ch, header: &[u8; N]) -> Result<Self, Error> {
         Ok(Self {
             cccid: field::CCCID.get(header),
             datao: field::DATAO.get(header),
@@ -165,22 +140,22 @@ impl C2HData {
         })
     }
 
-    /// Writes header, header digest and padding to the start of `out`. Returns the number of
-    /// bytes that precede the data.
-    ///
-    /// # Errors
-    ///
-    /// [`Reason::NoSpace`](super::Reason::NoSpace), [`Reason::TooLong`](super::Reason::TooLong).
-    pub fn emit<C: Crc32c>(&self, layout: &Layout, out: &mut [u8]) -> Result<usize, Error> {
-        let header: &mut [u8; LEN] = ch::blank(out)?;
+    fn write(&self, header: &mut [u8; 24]) {
         field::CCCID.put(header, self.cccid);
         field::DATAO.put(header, self.datao);
         field::DATAL.put(header, self.datal);
-        let last = if self.last { LAST_PDU } else { 0 };
-        let success = if self.success { SUCCESS } else { 0 };
-        ch::seal::<C, LEN>(PduType::C2HData, last | success, layout, self.datal, out)
     }
 
+    fn flags(&self) -> u8 {
+        flag(self.last, LAST_PDU) | flag(self.success, SUCCESS)
+    }
+
+    fn data_len(&self) -> u32 {
+        self.datal
+    }
+}
+
+impl C2HData {
     /// The error for a CCCID that no command has.
     pub fn unknown_cccid(&self) -> Error {
         field::CCCID.invalid(self.cccid, Rule::Known)
@@ -191,16 +166,18 @@ impl C2HData {
 #[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_data))]
 mod tests {
     use super::super::{
-        golden,
         reason::Reason,
-        testing::{
-            dirty,
-            layout,
-            patched,
-            writes,
-            Table,
-            DIGESTED,
-            PLAIN, //
+        test::{
+            golden,
+            testing::{
+                dirty,
+                layout,
+                patched,
+                writes,
+                Table,
+                DIGESTED,
+                PLAIN, //
+            }, //
         }, //
     };
     use super::*;

@@ -59,7 +59,7 @@ impl Digests {
 #[cfg(any(test, wire_kunit))]
 #[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_digest))]
 mod tests {
-    use super::super::testing::Table;
+    use super::super::test::testing::Table;
     use super::*;
 
     #[test]

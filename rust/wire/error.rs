@@ -194,7 +194,9 @@ impl fmt::Display for Error {
 mod tests {
     use super::super::{
         reason::Rule,
-        testing::Line, //
+        test::{
+            testing::Line, //
+        }, //
     };
     use super::*;
 

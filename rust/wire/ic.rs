@@ -14,12 +14,11 @@
 //! C counterparts: `struct nvme_tcp_icreq_pdu`, `struct nvme_tcp_icresp_pdu`.
 
 use super::{
-    ch::{
-        self,
-        Ch, //
-    },
+    ch::Ch,
     digest::Digests,
     error::Error,
+    field::Field,
+    header::PduHeader,
     layout::{
         Layout,
         Pda, //
@@ -45,15 +44,30 @@ pub const PFV_1_0: u16 = 0;
 /// The least MAXH2CDATA that a controller may announce in bytes (`NVME_TCP_MIN_MAXH2CDATA`).
 pub const MIN_MAXH2CDATA: u32 = 4096;
 
-/// Both PDUs are of one size, and all of it is header.
-const LEN: usize = 128;
-
 /// Reads PFV, of which there is one value yet.
-fn read_pfv(header: &[u8; LEN]) -> Result<u16, Error> {
+fn read_pfv<const N: usize>(header: &[u8; N]) -> Result<u16, Error> {
     match field::PFV.get(header) {
         PFV_1_0 => Ok(PFV_1_0),
         other => Err(field::PFV.unsupported(other, Rule::Is(PFV_1_0.into()))),
     }
+}
+
+/// Reads HPDA or CPDA.
+fn read_pda<const N: usize>(field: Field<u8, 10>, header: &[u8; N]) -> Result<Pda, Error> {
+    let raw = field.get(header);
+    Pda::new(raw).ok_or_else(|| field.invalid(raw, Rule::AtMost(Pda::MAX.into())))
+}
+
+/// Reads MAXH2CDATA, which has to be large enough, and a multiple of dwords.
+fn read_maxh2cdata<const N: usize>(header: &[u8; N]) -> Result<u32, Error> {
+    let maxh2cdata = field::MAXH2CDATA.get(header);
+    if maxh2cdata < MIN_MAXH2CDATA {
+        return Err(field::MAXH2CDATA.invalid(maxh2cdata, Rule::AtLeast(MIN_MAXH2CDATA)));
+    }
+    if maxh2cdata & 3 != 0 {
+        return Err(field::MAXH2CDATA.invalid(maxh2cdata, Rule::MultipleOf(4)));
+    }
+    Ok(maxh2cdata)
 }
 
 /// Initialize Connection Request: what a host asks for.
@@ -69,52 +83,27 @@ pub struct ICReq {
     pub maxr2t: u32,
 }
 
-impl ICReq {
-    /// HLEN, and length of the PDU, in bytes.
-    pub const HLEN: u8 = PduType::ICReq.hlen();
+impl PduHeader<128> for ICReq {
+    const TYPE: PduType = PduType::ICReq;
 
-    /// Length of the buffer that [`ICReq::emit`] needs in bytes.
-    pub const MAX_HEADER: usize = LEN;
-
-    /// Reads an ICReq.
-    ///
-    /// # Errors
-    ///
-    /// 01h for an illegal field, 02h for another PDU, 06h for an unknown PFV.
-    pub fn parse(header: &[u8; LEN]) -> Result<Self, Error> {
-        Ch::parse_as(PduType::ICReq, header, &Layout::default())?;
-        Self::read(header)
-    }
-
-    /// Reads what is behind the common header.
-    pub(super) fn read(header: &[u8; LEN]) -> Result<Self, Error> {
-        let pfv = read_pfv(header)?;
-        let hpda = field::HPDA.get(header);
-
+    fn read<const N: usize>(_: &Ch, header: &[u8; N]) -> Result<Self, Error> {
         Ok(Self {
-            pfv,
-            hpda: Pda::new(hpda)
-                .ok_or_else(|| field::HPDA.invalid(hpda, Rule::AtMost(Pda::MAX.into())))?,
+            pfv: read_pfv(header)?,
+            hpda: read_pda(field::HPDA, header)?,
             digests: Digests::from_bits(field::DGST.get(header)),
             maxr2t: field::MAXR2T.get(header),
         })
     }
 
-    /// Writes the PDU to the start of `out` and returns its length in bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`Reason::NoSpace`](super::Reason::NoSpace).
-    pub fn emit(&self, out: &mut [u8]) -> Result<usize, Error> {
-        let header: &mut [u8; LEN] = ch::blank(out)?;
-        ch::put(header, PduType::ICReq, Self::HLEN.into());
+    fn write(&self, header: &mut [u8; 128]) {
         field::PFV.put(header, self.pfv);
         field::HPDA.put(header, self.hpda.raw());
         field::DGST.put(header, self.digests.bits());
         field::MAXR2T.put(header, self.maxr2t);
-        Ok(LEN)
     }
+}
 
+impl ICReq {
     /// How a controller that grants this request has to lay out what it sends.
     pub const fn layout(&self) -> Layout {
         Layout {
@@ -137,61 +126,27 @@ pub struct ICResp {
     pub maxh2cdata: u32,
 }
 
-impl ICResp {
-    /// HLEN, and length of the PDU, in bytes.
-    pub const HLEN: u8 = PduType::ICResp.hlen();
+impl PduHeader<128> for ICResp {
+    const TYPE: PduType = PduType::ICResp;
 
-    /// Length of the buffer that [`ICResp::emit`] needs in bytes.
-    pub const MAX_HEADER: usize = LEN;
-
-    /// Reads an ICResp.
-    ///
-    /// # Errors
-    ///
-    /// 01h for an illegal field, 02h for another PDU, 06h for an unknown PFV.
-    pub fn parse(header: &[u8; LEN]) -> Result<Self, Error> {
-        Ch::parse_as(PduType::ICResp, header, &Layout::default())?;
-        Self::read(header)
-    }
-
-    /// Reads what is behind the common header.
-    pub(super) fn read(header: &[u8; LEN]) -> Result<Self, Error> {
-        let pfv = read_pfv(header)?;
-        let cpda = field::CPDA.get(header);
-        let cpda = Pda::new(cpda)
-            .ok_or_else(|| field::CPDA.invalid(cpda, Rule::AtMost(Pda::MAX.into())))?;
-
-        let maxh2cdata = field::MAXH2CDATA.get(header);
-        if maxh2cdata < MIN_MAXH2CDATA {
-            return Err(field::MAXH2CDATA.invalid(maxh2cdata, Rule::AtLeast(MIN_MAXH2CDATA)));
-        }
-        if maxh2cdata & 3 != 0 {
-            return Err(field::MAXH2CDATA.invalid(maxh2cdata, Rule::MultipleOf(4)));
-        }
-
+    fn read<const N: usize>(_: &Ch, header: &[u8; N]) -> Result<Self, Error> {
         Ok(Self {
-            pfv,
-            cpda,
+            pfv: read_pfv(header)?,
+            cpda: read_pda(field::CPDA, header)?,
             digests: Digests::from_bits(field::DGST.get(header)),
-            maxh2cdata,
+            maxh2cdata: read_maxh2cdata(header)?,
         })
     }
 
-    /// Writes the PDU to the start of `out` and returns its length in bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`Reason::NoSpace`](super::Reason::NoSpace).
-    pub fn emit(&self, out: &mut [u8]) -> Result<usize, Error> {
-        let header: &mut [u8; LEN] = ch::blank(out)?;
-        ch::put(header, PduType::ICResp, Self::HLEN.into());
+    fn write(&self, header: &mut [u8; 128]) {
         field::PFV.put(header, self.pfv);
         field::CPDA.put(header, self.cpda.raw());
         field::DGST.put(header, self.digests.bits());
         field::MAXH2CDATA.put(header, self.maxh2cdata);
-        Ok(LEN)
     }
+}
 
+impl ICResp {
     /// How the host that sent `request` has to lay out what it sends.
     ///
     /// # Errors
@@ -216,11 +171,15 @@ impl ICResp {
 mod tests {
     use super::super::{
         error::Fes,
-        golden,
-        testing::{
-            patched,
-            writes,
-            DIGESTED, //
+        test::{
+            golden,
+            testing::{
+                patched,
+                writes,
+                Table,
+                DIGESTED,
+                PLAIN, //
+            }, //
         }, //
     };
     use super::*;
@@ -247,31 +206,40 @@ mod tests {
 
     /// Status and offset with which an ICReq that has `with` at byte `at` is refused.
     fn refusal<const N: usize>(at: usize, with: [u8; N]) -> Option<(Fes, u32)> {
-        let error = ICReq::parse(&patched(golden::ICREQ, at, with)).err()?;
+        let error = ICReq::parse(&patched(golden::ICREQ, at, with), &PLAIN).err()?;
         Some((error.fes, error.fei))
     }
 
     #[test]
     fn ic_parse_golden() {
         let plain = Digests::default();
-        assert_eq!(ICReq::parse(&golden::ICREQ), Ok(request(plain)));
-        assert_eq!(ICReq::parse(&golden::ICREQ_DIGESTS), Ok(request(BOTH)));
-        assert_eq!(ICResp::parse(&golden::ICRESP), Ok(response(plain)));
-        assert_eq!(ICResp::parse(&golden::ICRESP_DIGESTS), Ok(response(BOTH)));
+        assert_eq!(ICReq::parse(&golden::ICREQ, &PLAIN), Ok(request(plain)));
+        assert_eq!(
+            ICReq::parse(&golden::ICREQ_DIGESTS, &PLAIN),
+            Ok(request(BOTH))
+        );
+        assert_eq!(ICResp::parse(&golden::ICRESP, &PLAIN), Ok(response(plain)));
+        assert_eq!(
+            ICResp::parse(&golden::ICRESP_DIGESTS, &PLAIN),
+            Ok(response(BOTH))
+        );
     }
 
     #[test]
     fn ic_emit_golden() {
-        assert!(writes(&golden::ICREQ_DIGESTS, |out| request(BOTH).emit(out)));
-        assert!(writes(&golden::ICRESP_DIGESTS, |out| response(BOTH).emit(out)));
+        // Whatever the layout.
+        assert!(writes(&golden::ICREQ_DIGESTS, |out| request(BOTH)
+            .emit::<Table>(&DIGESTED, out)));
+        assert!(writes(&golden::ICRESP_DIGESTS, |out| response(BOTH)
+            .emit::<Table>(&PLAIN, out)));
     }
 
     #[test]
     fn ic_emit_short_buffer() {
-        let mut out = [0xa5; LEN - 1];
-        assert!(request(BOTH).emit(&mut out).is_err());
-        assert!(response(BOTH).emit(&mut out).is_err());
-        assert_eq!(out, [0xa5; LEN - 1]);
+        let mut out = [0xa5; 127];
+        assert!(request(BOTH).emit::<Table>(&PLAIN, &mut out).is_err());
+        assert!(response(BOTH).emit::<Table>(&PLAIN, &mut out).is_err());
+        assert_eq!(out, [0xa5; 127]);
     }
 
     #[test]
@@ -296,9 +264,9 @@ mod tests {
     #[test]
     fn icreq_first_bad_field_wins() {
         let bytes = patched(patched(golden::ICREQ, 8, [1]), 10, [99]);
-        assert_eq!(ICReq::parse(&bytes).map_err(|e| e.fei), Err(8));
+        assert_eq!(ICReq::parse(&bytes, &PLAIN).map_err(|e| e.fei), Err(8));
         let bytes = patched(bytes, 2, [0]);
-        assert_eq!(ICReq::parse(&bytes).map_err(|e| e.fei), Err(2));
+        assert_eq!(ICReq::parse(&bytes, &PLAIN).map_err(|e| e.fei), Err(2));
     }
 
     #[test]
@@ -307,7 +275,10 @@ mod tests {
         let bytes = patched(bytes, 3, [0xff]);
         let bytes = patched(bytes, 11, [0xfc]);
         let bytes = patched(bytes, 16, [0xff; 112]);
-        assert_eq!(ICReq::parse(&bytes), ICReq::parse(&golden::ICREQ));
+        assert_eq!(
+            ICReq::parse(&bytes, &PLAIN),
+            ICReq::parse(&golden::ICREQ, &PLAIN)
+        );
     }
 
     #[test]
@@ -324,7 +295,7 @@ mod tests {
             (u32::MAX, false),
         ] {
             let bytes = patched(golden::ICRESP, 12, maxh2cdata.to_le_bytes());
-            assert_eq!(ICResp::parse(&bytes).is_ok(), legal);
+            assert_eq!(ICResp::parse(&bytes, &PLAIN).is_ok(), legal);
         }
     }
 

@@ -95,7 +95,7 @@ impl Layout {
     /// The largest value of [`Layout::data_offset`] for a PDU of type `kind`.
     ///
     /// Not simply the largest alignment: an alignment of 72 takes a header of 76 bytes to 144.
-    pub(super) const fn max_data_offset(kind: PduType) -> usize {
+    const fn max_data_offset(kind: PduType) -> usize {
         let digests = Digests {
             header: true,
             data: true,
@@ -111,6 +111,20 @@ impl Layout {
             }
         }
         max as usize
+    }
+
+    /// The most bytes of a PDU of type `kind` that precede its data: header, digest and padding; if
+    /// it cannot have data, all of it.
+    pub(super) const fn max_header(kind: PduType) -> usize {
+        if kind.can_have_data() {
+            return Self::max_data_offset(kind);
+        }
+        let digests = Digests {
+            header: true,
+            data: false,
+        };
+        let pda = Pda::DWORD;
+        Self { digests, pda }.header_end(kind) as usize
     }
 
     /// Length in bytes of the data digest behind `data_len` bytes of data.
@@ -188,10 +202,18 @@ mod tests {
     }
 
     #[test]
-    fn layout_max_data_offset() {
-        assert_eq!(Layout::max_data_offset(PduType::CapsuleCmd), 144);
-        assert_eq!(Layout::max_data_offset(PduType::H2CData), 128);
-        assert_eq!(Layout::max_data_offset(PduType::C2HData), 128);
+    fn layout_max_header() {
+        for (kind, len) in [
+            (PduType::ICReq, 128),
+            (PduType::ICResp, 128),
+            (PduType::CapsuleCmd, 144),
+            (PduType::CapsuleResp, 28),
+            (PduType::H2CData, 128),
+            (PduType::C2HData, 128),
+            (PduType::R2T, 28),
+        ] {
+            assert_eq!(Layout::max_header(kind), len);
+        }
     }
 
     #[test]

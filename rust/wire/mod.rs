@@ -72,12 +72,14 @@
 //! | `field.rs` | a field at a fixed offset |
 //! | `digest.rs`, `layout.rs` | CRC32C; where digests and data sit |
 //! | `pdu_type.rs`, `ch.rs` | [`PduType`]; the common header, with the rules for its fields |
+//! | `header.rs` | [`PduHeader`]: how PDUs are read and written |
 //! | `ic.rs`, `capsule.rs`, `data.rs`, `r2t.rs`, `term.rs` | the PDUs |
 //! | `sqe.rs`, `cqe.rs` | the few fields of queue entries that a transport touches |
 //! | `pdu.rs`, `decoder.rs` | [`Pdu`]; the receive machine, [`Decoder`] |
 //! | `outgoing.rs` | the send machine, [`Outgoing`]: how much of what is sent has been |
 //! | `transfer_host.rs`, `transfer_controller.rs` | who may send which byte when |
 //! | `send_size.rs` | how many bytes to send at a time |
+//! | `test/`, `tests/`, `fuzz/` | what only tests use; properties; fuzz targets |
 //!
 //! C header: `include/linux/nvme-tcp.h`.
 
@@ -102,6 +104,7 @@ mod decoder;
 mod digest;
 mod error;
 mod field;
+mod header;
 mod ic;
 mod layout;
 mod outgoing;
@@ -116,15 +119,7 @@ mod transfer_controller;
 mod transfer_host;
 
 #[cfg(any(test, wire_kunit))]
-mod captured;
-#[cfg(any(test, wire_kunit))]
-mod captured_test;
-#[cfg(any(test, wire_kunit))]
-mod decoder_test;
-#[cfg(any(test, wire_kunit))]
-mod golden;
-#[cfg(any(test, wire_kunit))]
-mod testing;
+mod test;
 
 pub use self::{
     capsule::{
@@ -151,6 +146,7 @@ pub use self::{
         Error,
         Fes, //
     },
+    header::PduHeader,
     ic::{
         ICReq,
         ICResp,

@@ -15,6 +15,7 @@ use super::{
         H2CData, //
     },
     error::Error,
+    header::PduHeader,
     ic::{
         ICReq,
         ICResp, //
@@ -58,15 +59,15 @@ impl Pdu {
     /// As the `parse` of the type.
     pub(super) fn read(ch: &Ch, header: &[u8; MAX_HLEN]) -> Result<Self, Error> {
         Ok(match ch.kind {
-            PduType::ICReq => Self::ICReq(ICReq::read(header)?),
-            PduType::ICResp => Self::ICResp(ICResp::read(header)?),
+            PduType::ICReq => Self::ICReq(ICReq::read(ch, header)?),
+            PduType::ICResp => Self::ICResp(ICResp::read(ch, header)?),
             PduType::H2CTermReq => Self::H2CTermReq(TermReq::read(header)),
             PduType::C2HTermReq => Self::C2HTermReq(TermReq::read(header)),
-            PduType::CapsuleCmd => Self::CapsuleCmd(CapsuleCmd::read(ch, header)),
-            PduType::CapsuleResp => Self::CapsuleResp(CapsuleResp::read(header)),
+            PduType::CapsuleCmd => Self::CapsuleCmd(CapsuleCmd::read(ch, header)?),
+            PduType::CapsuleResp => Self::CapsuleResp(CapsuleResp::read(ch, header)?),
             PduType::H2CData => Self::H2CData(H2CData::read(ch, header)?),
             PduType::C2HData => Self::C2HData(C2HData::read(ch, header)?),
-            PduType::R2T => Self::R2T(R2T::read(header)?),
+            PduType::R2T => Self::R2T(R2T::read(ch, header)?),
         })
     }
 

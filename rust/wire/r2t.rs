@@ -14,16 +14,9 @@
 //! nvme_tcp_r2t_pdu`.
 
 use super::{
-    ch::{
-        self,
-        Ch, //
-    },
-    digest::{
-        Crc32c,
-        DIGEST_LEN, //
-    },
+    ch::Ch,
     error::Error,
-    layout::Layout,
+    header::PduHeader,
     pdu_type::PduType,
     reason::Rule, //
 };
@@ -51,28 +44,10 @@ pub struct R2T {
     pub r2tl: u32,
 }
 
-impl R2T {
-    /// HLEN in bytes.
-    pub const HLEN: u8 = PduType::R2T.hlen();
+impl PduHeader<24> for R2T {
+    const TYPE: PduType = PduType::R2T;
 
-    /// HLEN for arrays.
-    const LEN: usize = Self::HLEN as usize;
-
-    /// The most bytes that [`R2T::emit`] writes: header and digest.
-    pub const MAX_HEADER: usize = Self::LEN + DIGEST_LEN;
-
-    /// Reads an R2T at the start of `header`, from which the header digest is not checked.
-    ///
-    /// # Errors
-    ///
-    /// 01h for an illegal field, 02h for another PDU.
-    pub fn parse<const N: usize>(header: &[u8; N], layout: &Layout) -> Result<Self, Error> {
-        Ch::parse_as(PduType::R2T, header, layout)?;
-        Self::read(header)
-    }
-
-    /// Reads what is behind the common header.
-    pub(super) fn read<const N: usize>(header: &[u8; N]) -> Result<Self, Error> {
+    fn read<const N: usize>(_: &Ch, header: &[u8; N]) -> Result<Self, Error> {
         let r2tl = field::R2TL.get(header);
         if r2tl == 0 {
             return Err(field::R2TL.invalid(r2tl, Rule::NotZero));
@@ -85,20 +60,15 @@ impl R2T {
         })
     }
 
-    /// Writes the PDU to the start of `out` and returns its length in bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`Reason::NoSpace`](super::Reason::NoSpace).
-    pub fn emit<C: Crc32c>(&self, layout: &Layout, out: &mut [u8]) -> Result<usize, Error> {
-        let header: &mut [u8; Self::LEN] = ch::blank(out)?;
+    fn write(&self, header: &mut [u8; 24]) {
         field::CCCID.put(header, self.cccid);
         field::TTAG.put(header, self.ttag);
         field::R2TO.put(header, self.r2to);
         field::R2TL.put(header, self.r2tl);
-        ch::seal::<C, { Self::LEN }>(PduType::R2T, 0, layout, 0, out)
     }
+}
 
+impl R2T {
     /// The error for a CCCID that no command has.
     pub fn unknown_cccid(&self) -> Error {
         field::CCCID.invalid(self.cccid, Rule::Known)
@@ -108,7 +78,7 @@ impl R2T {
 #[cfg(any(test, wire_kunit))]
 #[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_r2t))]
 mod tests {
-    use super::super::{
+    use super::super::test::{
         golden,
         testing::{
             dirty,

@@ -150,7 +150,7 @@ pub fn set_sgl1(sqe: &mut [u8; LEN], sgl: Sgl) {
 #[cfg(any(test, wire_kunit))]
 #[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_sqe))]
 mod tests {
-    use super::super::golden;
+    use super::super::test::golden;
     use super::*;
 
     #[test]

@@ -49,11 +49,8 @@ pub struct TermReq {
 }
 
 impl TermReq {
-    /// HLEN in bytes.
-    pub const HLEN: u8 = PduType::C2HTermReq.hlen();
-
     /// HLEN for arrays.
-    const LEN: usize = Self::HLEN as usize;
+    const LEN: usize = PduType::C2HTermReq.hlen() as usize;
 
     /// The most bytes that may follow the header.
     const MAX_DATA: usize = 128;
@@ -148,7 +145,7 @@ impl fmt::Display for TermReq {
 #[cfg(any(test, wire_kunit))]
 #[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_term))]
 mod tests {
-    use super::super::{
+    use super::super::test::{
         golden,
         testing::{
             dirty,

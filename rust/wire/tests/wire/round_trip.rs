@@ -15,7 +15,7 @@ use nvme_tcp_wire::{
     Layout,
     Pda,
     Pdu,
-    Role,
+    PduHeader,
     TermReq,
     R2T, //
 };
@@ -28,17 +28,16 @@ use crate::{
         icresp,
         layout,
         pdu,
-        role, //
-    },
-    Crate, //
+        role,
+        try_emit, //
+    }, //
 };
 
 /// Parses a PDU of the type of `like`.
 fn parse(like: &Pdu, header: &[u8; 160], layout: &Layout) -> Result<Pdu, Error> {
-    let ic = header.first_chunk().unwrap();
     Ok(match like {
-        Pdu::ICReq(_) => Pdu::ICReq(ICReq::parse(ic)?),
-        Pdu::ICResp(_) => Pdu::ICResp(ICResp::parse(ic)?),
+        Pdu::ICReq(_) => Pdu::ICReq(ICReq::parse(header, layout)?),
+        Pdu::ICResp(_) => Pdu::ICResp(ICResp::parse(header, layout)?),
         Pdu::H2CTermReq(_) => Pdu::H2CTermReq(TermReq::parse(header)?),
         Pdu::C2HTermReq(_) => Pdu::C2HTermReq(TermReq::parse(header)?),
         Pdu::CapsuleCmd(_) => Pdu::CapsuleCmd(CapsuleCmd::parse(header, layout)?),
@@ -101,18 +100,7 @@ proptest! {
         let mut out = [0; 160];
         let len = emit(&pdu, &layout, &mut out);
         for short in 0..len {
-            let out = &mut out[..short];
-            let result = match &pdu {
-                Pdu::ICReq(pdu) => pdu.emit(out),
-                Pdu::ICResp(pdu) => pdu.emit(out),
-                Pdu::H2CTermReq(pdu) => pdu.emit(Role::Host, &[0x5a; 40], out),
-                Pdu::C2HTermReq(pdu) => pdu.emit(Role::Controller, &[0x5a; 128], out),
-                Pdu::CapsuleCmd(pdu) => pdu.emit::<Crate>(&layout, out),
-                Pdu::CapsuleResp(pdu) => pdu.emit::<Crate>(&layout, out),
-                Pdu::H2CData(pdu) => pdu.emit::<Crate>(&layout, out),
-                Pdu::C2HData(pdu) => pdu.emit::<Crate>(&layout, out),
-                Pdu::R2T(pdu) => pdu.emit::<Crate>(&layout, out),
-            };
+            let result = try_emit(&pdu, &layout, &mut out[..short]);
             prop_assert!(result.is_err());
         }
     }

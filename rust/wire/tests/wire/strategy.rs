@@ -7,12 +7,14 @@ use nvme_tcp_wire::{
     CapsuleCmd,
     CapsuleResp,
     Digests,
+    Error,
     H2CData,
     ICReq,
     ICResp,
     Layout,
     Pda,
     Pdu,
+    PduHeader,
     Role,
     TermReq,
     PFV_1_0,
@@ -123,11 +125,11 @@ pub(crate) fn pdus(role: Role) -> impl Strategy<Value = Vec<Pdu>> {
     vec(pdu(role, 300), 1..8)
 }
 
-/// Writes the header of `pdu` and what belongs between it and the data.
-pub(crate) fn emit(pdu: &Pdu, layout: &Layout, out: &mut [u8]) -> usize {
+/// Writes the header of `pdu` and what belongs between it and the data, if there is room for it.
+pub(crate) fn try_emit(pdu: &Pdu, layout: &Layout, out: &mut [u8]) -> Result<usize, Error> {
     match pdu {
-        Pdu::ICReq(pdu) => pdu.emit(out),
-        Pdu::ICResp(pdu) => pdu.emit(out),
+        Pdu::ICReq(pdu) => pdu.emit::<Crate>(layout, out),
+        Pdu::ICResp(pdu) => pdu.emit::<Crate>(layout, out),
         Pdu::H2CTermReq(pdu) => pdu.emit(Role::Host, &[0x5a; 40], out),
         Pdu::C2HTermReq(pdu) => pdu.emit(Role::Controller, &[0x5a; 128], out),
         Pdu::CapsuleCmd(pdu) => pdu.emit::<Crate>(layout, out),
@@ -136,5 +138,9 @@ pub(crate) fn emit(pdu: &Pdu, layout: &Layout, out: &mut [u8]) -> usize {
         Pdu::C2HData(pdu) => pdu.emit::<Crate>(layout, out),
         Pdu::R2T(pdu) => pdu.emit::<Crate>(layout, out),
     }
-    .unwrap()
+}
+
+/// As [`try_emit`], with room enough.
+pub(crate) fn emit(pdu: &Pdu, layout: &Layout, out: &mut [u8]) -> usize {
+    try_emit(pdu, layout, out).unwrap()
 }

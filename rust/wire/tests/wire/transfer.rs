@@ -8,6 +8,7 @@ use nvme_tcp_wire::{
     C2hTransfer,
     H2CData,
     H2cTransfer,
+    PduHeader,
     R2tTransfer,
     MIN_MAXH2CDATA,
     R2T, //

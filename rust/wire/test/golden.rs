@@ -6,7 +6,7 @@
 //! a host that connects, reads 4 KiB, writes 128 KiB and keeps the connection alive. `_DIGESTS`
 //! is the same PDU on a connection with both digests, header digest included.
 //!
-//! `captured.rs` has what the C drivers really exchange.
+//! `linux_pdus.rs` has what the C drivers really exchange.
 
 use super::testing::patched;
 

@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use super::{
+use super::super::{
     decoder::{
         Decoder,
         Event,

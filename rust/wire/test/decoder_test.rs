@@ -3,19 +3,22 @@
 //! The tests of the decoder, apart for their length.
 
 use super::{
-    data::C2HData,
-    decoder::{
-        Decoder,
-        Event,
-        Input, //
+    super::{
+        data::C2HData,
+        decoder::{
+            Decoder,
+            Event,
+            Input, //
+        },
+        digest::Digests,
+        error::Error,
+        header::PduHeader,
+        pdu_type::{
+            PduType,
+            Role, //
+        }, //
     },
-    digest::Digests,
-    error::Error,
     golden,
-    pdu_type::{
-        PduType,
-        Role, //
-    },
     testing::{
         decode,
         feed,
@@ -42,11 +45,13 @@ fn short_read() -> C2HData {
 #[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_decoder))]
 mod tests {
     use super::super::{
-        capsule::CapsuleCmd,
-        error::Fes,
-        layout::Pda,
-        pdu::Pdu,
-        reason::Reason,
+        super::{
+            capsule::CapsuleCmd,
+            error::Fes,
+            layout::Pda,
+            pdu::Pdu,
+            reason::Reason, //
+        },
         testing::{
             dirty,
             layout,

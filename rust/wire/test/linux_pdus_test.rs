@@ -3,16 +3,19 @@
 //! What the C drivers sent, through the decoder and out of `emit` again: the same bytes.
 
 use super::{
-    captured,
-    decoder::{
-        Decoder,
-        Event,
-        Input, //
+    super::{
+        decoder::{
+            Decoder,
+            Event,
+            Input, //
+        },
+        header::PduHeader,
+        layout::Layout,
+        pdu::Pdu,
+        pdu_type::PduType, //
     },
     golden,
-    layout::Layout,
-    pdu::Pdu,
-    pdu_type::PduType,
+    linux_pdus,
     testing::{
         writes,
         Table,
@@ -47,14 +50,14 @@ fn decode(layout: &Layout, bytes: &[u8]) -> Option<Pdu> {
 /// Whether `pdu` is emitted as `bytes`.
 fn emits(pdu: &Pdu, layout: &Layout, bytes: &[u8]) -> bool {
     writes(bytes, |out| match pdu {
-        Pdu::ICReq(pdu) => pdu.emit(out),
-        Pdu::ICResp(pdu) => pdu.emit(out),
+        Pdu::ICReq(pdu) => pdu.emit::<Table>(layout, out),
+        Pdu::ICResp(pdu) => pdu.emit::<Table>(layout, out),
         Pdu::CapsuleCmd(pdu) => pdu.emit::<Table>(layout, out),
         Pdu::CapsuleResp(pdu) => pdu.emit::<Table>(layout, out),
         Pdu::H2CData(pdu) => pdu.emit::<Table>(layout, out),
         Pdu::C2HData(pdu) => pdu.emit::<Table>(layout, out),
         Pdu::R2T(pdu) => pdu.emit::<Table>(layout, out),
-        // Has not been captured.
+        // The C drivers send none.
         Pdu::H2CTermReq(_) | Pdu::C2HTermReq(_) => Ok(0),
     })
 }
@@ -66,18 +69,18 @@ fn mangled<'a>(layout: &Layout, headers: &[&'a [u8]]) -> Option<&'a [u8]> {
     headers.iter().copied().find(|bytes| !survives(bytes))
 }
 
-#[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_captured))]
+#[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_linux_pdus))]
 mod tests {
     use super::*;
 
     #[test]
-    fn captured_survives() {
+    fn linux_pdus_survives() {
         // ICReq, ten commands, H2CData; ICResp, CapsuleResp, C2HData, R2T.
         for (layout, headers, len) in [
-            (PLAIN, captured::PLAIN_HOST, 12),
-            (PLAIN, captured::PLAIN_CONTROLLER, 4),
-            (DIGESTED, captured::DIGESTS_HOST, 12),
-            (DIGESTED, captured::DIGESTS_CONTROLLER, 4),
+            (PLAIN, linux_pdus::PLAIN_HOST, 12),
+            (PLAIN, linux_pdus::PLAIN_CONTROLLER, 4),
+            (DIGESTED, linux_pdus::DIGESTS_HOST, 12),
+            (DIGESTED, linux_pdus::DIGESTS_CONTROLLER, 4),
         ] {
             assert_eq!(headers.len(), len);
             assert_eq!(mangled(&layout, headers), None);
@@ -85,12 +88,12 @@ mod tests {
     }
 
     #[test]
-    fn captured_ic_is_golden() {
+    fn linux_pdus_ic_is_golden() {
         for (headers, golden) in [
-            (captured::PLAIN_HOST, &golden::ICREQ),
-            (captured::PLAIN_CONTROLLER, &golden::ICRESP),
-            (captured::DIGESTS_HOST, &golden::ICREQ_DIGESTS),
-            (captured::DIGESTS_CONTROLLER, &golden::ICRESP_DIGESTS),
+            (linux_pdus::PLAIN_HOST, &golden::ICREQ),
+            (linux_pdus::PLAIN_CONTROLLER, &golden::ICRESP),
+            (linux_pdus::DIGESTS_HOST, &golden::ICREQ_DIGESTS),
+            (linux_pdus::DIGESTS_CONTROLLER, &golden::ICRESP_DIGESTS),
         ] {
             assert_eq!(headers.first(), Some(&&golden[..]));
         }
