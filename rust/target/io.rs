@@ -21,14 +21,14 @@ use super::{
     },
     connection::Connection,
     fault::Fault,
-    mapping::Limits,
     recv::Receiver,
     send::{
         self,
         Sender, //
     },
     transport::Target,
-    BACKLOG, //
+    BACKLOG,
+    MAX_DATA, //
 };
 use crate::{
     abstractions::{
@@ -46,9 +46,12 @@ use crate::{
         },
         socket::Socket, //
     },
-    wire::sqe::{
-        self,
-        Connect, //
+    wire::{
+        mapping::Limits,
+        sqe::{
+            self,
+            Connect, //
+        }, //
     }, //
 };
 
@@ -90,7 +93,7 @@ impl Io {
         let sq = SubQueue::new(connection.clone(), port.handle())?;
         let this = Self {
             id: connection.id,
-            receiver: Receiver::new(Limits::new(None, sq.inline_data_size()))?,
+            receiver: Receiver::new(Limits::CONNECT)?,
             sender: Sender::new()?,
             sq,
             slots: Slots::new(Account::new(target.clone()))?,
@@ -184,7 +187,7 @@ impl Io {
         self.execute_one(request)?;
         if let Some(id) = connection.queue_id() {
             self.slots.open(count);
-            let limits = Limits::new(Some(id), self.sq.inline_data_size());
+            let limits = Limits::of_queue(id.qid, self.sq.inline_data_size(), MAX_DATA);
             self.receiver.set_limits(limits);
         }
         Ok(())

@@ -17,7 +17,6 @@
 //! | `recv.rs`, `payload.rs` | from the stream to commands with their data |
 //! | `send.rs`, `batch.rs` | from completed commands to the stream |
 //! | `commands.rs` | slots for commands, and how much memory they may have |
-//! | `mapping.rs` | what the SGL of a command means |
 //!
 //! # The life of a command
 //!
@@ -89,7 +88,6 @@ mod commands;
 mod connection;
 mod fault;
 mod io;
-mod mapping;
 mod payload;
 mod port;
 mod recv;
@@ -108,14 +106,6 @@ const MAX_DATA: u32 = 4096 << MDTS;
 /// The data in bytes that a capsule of an I/O queue may hold if the administrator does not say:
 /// four pages.
 const DEFAULT_INLINE_DATA_SIZE: u32 = 4 * kernel::page::PAGE_SIZE as u32;
-
-/// The data in bytes that a capsule of an admin queue, or with a connect command, may hold whatever
-/// the administrator says (TCP transport section 3.3.2.1).
-const ADMIN_INLINE_DATA_SIZE: u32 = 8192;
-
-/// The data in bytes of a connect command, which is all that a connection may have of us before it
-/// has become a queue.
-const CONNECT_DATA: u32 = 1024;
 
 /// How many connections may wait to be accepted; and to be released before a host that connects
 /// again is told to come back later.

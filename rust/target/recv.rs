@@ -9,10 +9,6 @@ use kernel::prelude::*;
 use super::{
     fault::Fault,
     io::Io,
-    mapping::{
-        Limits,
-        Mapping, //
-    },
     payload::{
         Awaited,
         Payload,
@@ -36,6 +32,11 @@ use crate::{
     glue::KernelCrc,
     wire::{
         self,
+        mapping::{
+            self,
+            Limits,
+            Mapping, //
+        },
         sqe,
         CapsuleCmd,
         Decoder,
@@ -51,6 +52,17 @@ use crate::{
         PFV_1_0, //
     },
 };
+
+impl From<mapping::Error> for Status {
+    fn from(error: mapping::Error) -> Self {
+        match error {
+            mapping::Error::InvalidField => Self::INVALID_FIELD,
+            mapping::Error::SglLength => Self::SGL_INVALID_DATA,
+            mapping::Error::SglOffset => Self::SGL_INVALID_OFFSET,
+            mapping::Error::SglType => Self::SGL_INVALID_TYPE,
+        }
+    }
+}
 
 /// What a connection is receiving.
 pub(super) struct Receiver {
@@ -242,7 +254,7 @@ impl Io {
             Ok(Mapping::Solicited | Mapping::ToHost) => {
                 self.receiver.stalled = self.begin(request);
             }
-            Err(status) => self.refuse(request.fail(status), capsule_len),
+            Err(error) => self.refuse(request.fail(error.into()), capsule_len),
         }
     }
 

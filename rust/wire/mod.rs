@@ -75,6 +75,7 @@
 //! | `header.rs` | [`PduHeader`]: how PDUs are read and written |
 //! | `ic.rs`, `capsule.rs`, `data.rs`, `r2t.rs`, `term.rs` | the PDUs |
 //! | `sqe.rs`, `cqe.rs` | the few fields of queue entries that a transport touches |
+//! | `mapping.rs` | [`Mapping`](mapping::Mapping): what a command says about its data |
 //! | `pdu.rs`, `decoder.rs` | [`Pdu`]; the receive machine, [`Decoder`] |
 //! | `outgoing.rs` | the send machine, [`Outgoing`]: how much of what is sent has been |
 //! | `transfer_host.rs`, `transfer_controller.rs` | who may send which byte when |
@@ -107,6 +108,7 @@ mod field;
 mod header;
 mod ic;
 mod layout;
+pub mod mapping;
 mod outgoing;
 mod pdu;
 mod pdu_type;

@@ -11,6 +11,7 @@
 
 mod decoder;
 mod feeder;
+mod mapping;
 mod outgoing;
 mod round_trip;
 mod strategy;

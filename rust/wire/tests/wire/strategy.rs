@@ -61,7 +61,7 @@ pub(crate) fn icresp() -> impl Strategy<Value = ICResp> {
     })
 }
 
-fn sqe() -> impl Strategy<Value = [u8; 64]> {
+pub(crate) fn sqe() -> impl Strategy<Value = [u8; 64]> {
     uniform32(any::<[u8; 2]>()).prop_map(|pairs| {
         let mut sqe = [0; 64];
         for (to, from) in sqe.iter_mut().zip(pairs.concat()) {
