@@ -4,6 +4,7 @@
 
 #![no_main]
 
+mod crc;
 mod drive;
 
 use libfuzzer_sys::fuzz_target;

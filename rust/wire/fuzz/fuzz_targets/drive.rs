@@ -3,7 +3,6 @@
 //! What both targets do: run a decoder over the input, twice, cut differently.
 
 use nvme_tcp_wire::{
-    Crc32c,
     Decoder,
     Digests,
     Error,
@@ -13,13 +12,7 @@ use nvme_tcp_wire::{
     TermReq, //
 };
 
-struct Crate;
-
-impl Crc32c for Crate {
-    fn update(crc: u32, bytes: &[u8]) -> u32 {
-        !crc32c::crc32c_append(!crc, bytes)
-    }
-}
+use crate::crc::Crate;
 
 /// Runs a decoder over `stream`, in pieces of at most `piece` bytes.
 fn run(

@@ -10,6 +10,8 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
 mod decoder;
+mod entries;
+mod errors;
 mod feeder;
 mod mapping;
 mod outgoing;

@@ -29,8 +29,10 @@ use crate::{
         layout,
         pdu,
         role,
+        sqe,
         try_emit, //
-    }, //
+    },
+    Crate, //
 };
 
 /// Parses a PDU of the type of `like`.
@@ -103,6 +105,17 @@ proptest! {
             let result = try_emit(&pdu, &layout, &mut out[..short]);
             prop_assert!(result.is_err());
         }
+    }
+
+    /// A capsule sealed around its SQE is the one that is emitted.
+    #[test]
+    fn seals_as_it_emits(sqe in sqe(), data_len in 0..5000_u32, layout in layout()) {
+        let mut out = [0xa5; 160];
+        let emitted = CapsuleCmd { sqe, data_len }.emit::<Crate>(&layout, &mut out);
+        let mut buf = [0xa5; 160];
+        buf[8..72].copy_from_slice(&sqe);
+        prop_assert_eq!(CapsuleCmd::seal::<Crate>(&layout, data_len, &mut buf), emitted);
+        prop_assert_eq!(buf, out);
     }
 
     /// Bytes that mean nothing are parsed to something or refused, but nothing else happens.
