@@ -2,29 +2,8 @@
 
 //! NVMe over MPTCP host.
 
+pub mod abstractions;
 mod bindings;
-
-/// Safe Rust over the C subsystems that this module uses.
-#[allow(missing_docs, reason = "each file begins with its own")]
-pub mod abstractions {
-    pub mod bvec;
-    pub mod cpu;
-    pub mod crc32c;
-    pub mod events;
-    pub mod inbox;
-    pub mod memalloc;
-    pub mod mptcp;
-    pub mod net;
-    pub(crate) mod nvme;
-    pub mod segments;
-    pub mod skb;
-    pub mod sockaddr;
-    pub mod socket;
-    pub mod socket_options;
-    pub mod socket_read;
-    pub mod workqueue;
-}
-
 mod glue;
 mod host;
 pub mod wire;

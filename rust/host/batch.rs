@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     abstractions::{
-        inbox::Fifo,
-        nvme::request::SendRequest,
-        segments::Segments, //
+        llist::Fifo,
+        net::segments::Segments,
+        nvme::request::SendRequest, //
     },
     wire, //
 };

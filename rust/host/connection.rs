@@ -26,8 +26,8 @@ use super::{
 };
 use crate::{
     abstractions::{
-        nvme::ctrl::State,
-        socket::Socket, //
+        net::socket::Socket,
+        nvme::ctrl::State, //
     },
     glue::KernelCrc,
     wire::{

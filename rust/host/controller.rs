@@ -34,7 +34,13 @@ use super::{
 };
 use crate::{
     abstractions::{
-        net::Namespace,
+        net::{
+            address::{
+                Family,
+                SockAddr, //
+            },
+            namespace::Namespace, //
+        },
         nvme::{
             ctrl::{
                 Controller,
@@ -49,10 +55,6 @@ use crate::{
             },
             status::Failure,
             transport::Registry, //
-        },
-        sockaddr::{
-            Family,
-            SockAddr, //
         }, //
     },
     wire::PduType,

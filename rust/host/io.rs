@@ -39,7 +39,7 @@ use super::{
 };
 use crate::{
     abstractions::{
-        events::Events,
+        net::events::Events,
         nvme::request::SendRequest, //
     },
     wire, //

@@ -41,8 +41,8 @@
 //! 1. `Queue::state`: the connection comes and goes.
 //! 2. `Queue::receiver`.
 //! 3. `Queue::sender`.
-//! 4. the socket lock, inside [`Socket::send`](crate::abstractions::socket::Socket::send) and
-//!    [`Socket::read`](crate::abstractions::socket::Socket::read).
+//! 4. the socket lock, inside [`Socket::send`](crate::abstractions::net::socket::Socket::send) and
+//!    [`Socket::read`](crate::abstractions::net::socket::Socket::read).
 //!
 //! Requests are completed with the receiver and the socket lock held, as in the C driver. So
 //! whatever a completion calls must not take any of these locks.

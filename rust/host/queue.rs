@@ -49,8 +49,11 @@ use super::{
 };
 use crate::{
     abstractions::{
-        events::Hooked,
-        inbox::Inbox,
+        llist::Inbox,
+        net::{
+            address::SockAddr,
+            events::Hooked, //
+        },
         nvme::{
             request::{
                 Info,
@@ -58,7 +61,6 @@ use crate::{
             },
             status::Failure, //
         },
-        sockaddr::SockAddr,
         workqueue::{
             cancel_delayed_sync,
             cancel_sync,

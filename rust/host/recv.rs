@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     abstractions::{
+        net::skb::SkbReader,
         nvme::{
             request::RecvRequest,
             status::{
@@ -26,8 +27,7 @@ use crate::{
                 DATA_XFER_ERROR,
                 TRANSIENT_TRANSPORT_ERROR, //
             }, //
-        },
-        skb::SkbReader, //
+        }, //
     },
     glue::KernelCrc,
     wire::{

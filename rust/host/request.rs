@@ -12,11 +12,11 @@ use super::{
 };
 use crate::{
     abstractions::{
+        net::segments::Segments,
         nvme::request::{
             Info,
             SendRequest, //
-        },
-        segments::Segments, //
+        }, //
     },
     glue::KernelCrc,
     wire::{

@@ -32,17 +32,19 @@ use super::{
 };
 use crate::{
     abstractions::{
-        inbox::{
+        llist::{
             Fifo,
             Inbox, //
         },
-        memalloc::NoReclaim,
-        mptcp::Subflows,
+        mm::NoReclaim,
+        net::{
+            mptcp::Subflows,
+            segments::SegmentBuffer, //
+        },
         nvme::{
             request::SendRequest,
             status::HOST_PATH_ERROR, //
-        },
-        segments::SegmentBuffer, //
+        }, //
     },
     wire::{
         self,

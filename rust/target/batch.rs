@@ -7,8 +7,8 @@ use kernel::prelude::*;
 use super::commands::Slots;
 use crate::{
     abstractions::{
-        nvmet::command::Completed,
-        segments::Segments, //
+        net::segments::Segments,
+        nvmet::command::Completed, //
     },
     wire::{
         CapsuleResp,

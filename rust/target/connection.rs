@@ -38,18 +38,20 @@ use super::{
     wakeup::Wakeup, //
 };
 use crate::abstractions::{
-    events::{
-        Events,
-        Hooked, //
+    llist::Inbox,
+    net::{
+        address::SockAddr,
+        events::{
+            Events,
+            Hooked, //
+        },
+        socket::Socket, //
     },
-    inbox::Inbox,
     nvmet::{
         self,
         command::Completed,
         queue::CtrlId, //
     },
-    sockaddr::SockAddr,
-    socket::Socket,
     workqueue::{
         cancel_delayed_sync,
         cancel_sync,

@@ -32,10 +32,11 @@ use super::{
 };
 use crate::{
     abstractions::{
-        inbox::{
+        llist::{
             Fifo,
             Inbox, //
         },
+        net::socket::Socket,
         nvmet::{
             command::{
                 Completed,
@@ -43,8 +44,7 @@ use crate::{
             },
             queue::SubQueue,
             status::Status, //
-        },
-        socket::Socket, //
+        }, //
     },
     wire::{
         mapping::Limits,

@@ -7,14 +7,14 @@ use kernel::prelude::*;
 use super::MAX_DATA;
 use crate::{
     abstractions::{
+        net::skb::SkbReader,
         nvmet::{
             command::{
                 Completed,
                 Request, //
             },
             status::Status, //
-        },
-        skb::SkbReader, //
+        }, //
     },
     wire::{
         self,
@@ -24,7 +24,7 @@ use crate::{
         CRC_SEED,
         DIGEST_LEN,
         R2T, //
-    },
+    }, //
 };
 
 /// A command that waits for H2CData.

@@ -27,11 +27,14 @@ use super::{
     MAX_DATA, //
 };
 use crate::abstractions::{
-    listener::{
-        Accept,
-        Listener, //
+    net::{
+        address::SockAddr,
+        listener::{
+            Accept,
+            Listener, //
+        },
+        namespace::Namespace, //
     },
-    net::Namespace,
     nvmet::{
         self,
         port::{
@@ -39,7 +42,6 @@ use crate::abstractions::{
             PortHandle, //
         }, //
     },
-    sockaddr::SockAddr,
     workqueue::cancel_sync, //
 };
 

@@ -18,16 +18,18 @@ use super::{
 };
 use crate::{
     abstractions::{
-        inbox::Fifo,
+        llist::Fifo,
+        net::{
+            skb::SkbReader,
+            socket::Socket, //
+        },
         nvmet::{
             command::{
                 Completed,
                 Request, //
             },
             status::Status, //
-        },
-        skb::SkbReader,
-        socket::Socket, //
+        }, //
     },
     glue::KernelCrc,
     wire::{
@@ -50,7 +52,7 @@ use crate::{
         PduType,
         Role,
         PFV_1_0, //
-    },
+    }, //
 };
 
 impl From<mapping::Error> for Status {

@@ -17,14 +17,16 @@ use super::{
 };
 use crate::{
     abstractions::{
-        inbox::Fifo,
-        mptcp::Subflows,
+        llist::Fifo,
+        net::{
+            mptcp::Subflows,
+            segments::SegmentBuffer,
+            socket::Socket, //
+        },
         nvmet::command::{
             Completed,
             Request, //
-        },
-        segments::SegmentBuffer,
-        socket::Socket, //
+        }, //
     },
     glue::KernelCrc,
     wire::{
@@ -40,7 +42,7 @@ use crate::{
         TermReq,
         CRC_SEED,
         DIGEST_LEN, //
-    },
+    }, //
 };
 
 /// The most places in memory that are sent from at a time: enough for a megabyte of single pages.

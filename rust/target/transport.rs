@@ -29,6 +29,7 @@ use super::{
     MDTS, //
 };
 use crate::abstractions::{
+    net::address::SockAddr,
     nvmet::{
         command::Completed,
         port::Port as Settings,
@@ -38,7 +39,6 @@ use crate::abstractions::{
             TRTYPE_MPTCP, //
         }, //
     },
-    sockaddr::SockAddr,
     workqueue::{
         OwnedQueue,
         Workers, //

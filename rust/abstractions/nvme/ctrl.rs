@@ -43,7 +43,7 @@ use super::{
     transport::Registry, //
 };
 use crate::{
-    abstractions::sockaddr::SockAddr,
+    abstractions::net::address::SockAddr,
     bindings, //
 };
 

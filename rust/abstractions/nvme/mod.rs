@@ -6,10 +6,11 @@
 //! [`drivers/nvme/host/fabrics.h`](srctree/drivers/nvme/host/fabrics.h)
 
 mod blk_mq;
-mod calls;
 mod cancel;
 pub(crate) mod ctrl;
 mod ctrl_ops;
+mod ctrl_setup;
+mod ctrl_work;
 pub(crate) mod options;
 mod queue_map;
 pub(crate) mod request;
@@ -17,4 +18,3 @@ mod request_recv;
 mod request_send;
 pub(crate) mod status;
 pub(crate) mod transport;
-mod works;

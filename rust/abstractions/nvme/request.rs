@@ -32,7 +32,7 @@ use super::ctrl::Controller;
 use crate::{
     abstractions::{
         bvec::Cursor,
-        inbox::Link, //
+        llist::Link, //
     },
     bindings, //
 };

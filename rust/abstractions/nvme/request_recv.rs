@@ -32,7 +32,7 @@ use super::{
     request_send::SendRequest, //
 };
 use crate::{
-    abstractions::skb::SkbReader,
+    abstractions::net::skb::SkbReader,
     bindings, //
 };
 

@@ -35,11 +35,11 @@ use super::{
 use crate::{
     abstractions::{
         bvec::Cursor,
-        inbox::{
+        llist::{
             Link,
             Linked, //
         },
-        segments::Segments, //
+        net::segments::Segments, //
     },
     bindings, //
 };

@@ -44,7 +44,7 @@ use super::{
 use crate::{
     abstractions::{
         bvec::Cursor,
-        inbox::{
+        llist::{
             Link,
             Linked, //
         }, //

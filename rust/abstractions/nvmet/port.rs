@@ -29,7 +29,7 @@ use kernel::{
 
 use super::transport::Transport;
 use crate::{
-    abstractions::sockaddr::Family,
+    abstractions::net::address::Family,
     bindings, //
 };
 

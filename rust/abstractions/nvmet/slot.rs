@@ -17,7 +17,7 @@ use kernel::{
 
 use super::data::Data;
 use crate::{
-    abstractions::inbox::Link,
+    abstractions::llist::Link,
     bindings, //
 };
 

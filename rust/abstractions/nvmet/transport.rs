@@ -45,7 +45,7 @@ use super::{
     }, //
 };
 use crate::{
-    abstractions::sockaddr::SockAddr,
+    abstractions::net::address::SockAddr,
     bindings, //
 };
 

@@ -13,7 +13,7 @@ use kernel::{
 };
 
 use super::{
-    sockaddr::{
+    address::{
         Family,
         SockAddr, //
     },

@@ -12,8 +12,10 @@ use kernel::{
     prelude::*, //
 };
 
-use super::bvec::Cursor;
-use crate::bindings;
+use crate::{
+    abstractions::bvec::Cursor,
+    bindings, //
+};
 
 /// Room for the list of places, kept from one send to the next.
 pub struct SegmentBuffer(KVec<kernel_bindings::bio_vec>);

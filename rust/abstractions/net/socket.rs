@@ -19,15 +19,17 @@ use kernel::{
 };
 
 use super::{
-    memalloc::NoIo,
-    net::Namespace,
-    segments::Segments,
-    sockaddr::{
+    address::{
         Family,
         SockAddr, //
-    }, //
+    },
+    namespace::Namespace,
+    segments::Segments, //
 };
-use crate::bindings;
+use crate::{
+    abstractions::mm::NoIo,
+    bindings, //
+};
 
 /// A socket with a file of its own, closed when dropped.
 ///

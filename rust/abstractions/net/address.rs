@@ -20,7 +20,7 @@ use kernel::{
     prelude::*, //
 };
 
-use super::net::Namespace;
+use super::namespace::Namespace;
 use crate::bindings;
 
 /// The address family of an IP socket.

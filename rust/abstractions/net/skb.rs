@@ -12,8 +12,10 @@ use kernel::{
     prelude::*, //
 };
 
-use super::bvec::Cursor;
-use crate::bindings;
+use crate::{
+    abstractions::bvec::Cursor,
+    bindings, //
+};
 
 /// A part of a received packet, read from front to back.
 ///

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Safe Rust over the C subsystems that the modules use, in the shape of the `kernel` crate.
+//!
+//! | file or room | what it has |
+//! |---|---|
+//! | [`bvec`] | a position in the memory of a block I/O request |
+//! | [`cpu`] | which CPUs there are |
+//! | [`crc32c`] | the checksum of digests |
+//! | [`llist`] | lists that link their elements through a field of the elements |
+//! | [`mm`] | what allocations of the current task may do |
+//! | [`workqueue`] | workqueues of one's own, and waiting for work |
+//! | [`net`] | sockets that speak MPTCP, their addresses, callbacks and data |
+//! | `nvme` | the NVMe host core, for fabrics transports |
+//! | `nvmet` | the NVMe target core, for fabrics transports |
+//!
+//! Both modules have this list. A room that needs symbols of one core is in the module that serves
+//! that core, and in no other: to name a symbol is to load the module that has it.
+//!
+//! Nothing here knows the layers above, and `unsafe` stands here and in `bindings` alone.
+
+pub mod bvec;
+pub mod cpu;
+pub mod crc32c;
+pub mod llist;
+pub mod mm;
+pub mod net;
+#[cfg(nvme_host)]
+pub(crate) mod nvme;
+#[cfg(nvme_target)]
+pub(crate) mod nvmet;
+pub mod workqueue;

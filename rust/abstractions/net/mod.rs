@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Kernel sockets that speak MPTCP, or the TCP that MPTCP fell back to.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | [`address`] | addresses of IPv4 and IPv6 sockets |
+//! | [`listener`] | sockets that accept connections |
+//! | [`mptcp`] | what MPTCP tells of a connection |
+//! | [`namespace`] | network namespaces |
+//! | [`options`] | options of sockets |
+//! | [`read`] | reading what a socket has received where it lies |
+//! | [`segments`] | bytes from many places for one `sendmsg` |
+//! | [`skb`] | a part of a received packet |
+//! | [`socket`] | the socket: made, connected, sent to, shut down, closed |
+
+pub mod address;
+pub mod events;
+pub mod listener;
+pub mod mptcp;
+pub mod namespace;
+pub mod options;
+pub mod read;
+pub mod segments;
+pub mod skb;
+pub mod socket;
