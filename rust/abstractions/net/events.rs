@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a socket tells its owner: data, room to send, the end of the connection.
+//! What a connection tells its owner: data, room to send, its end.
 //!
 //! C header: [`include/net/sock.h`](srctree/include/net/sock.h), `sk_data_ready` and its siblings.
 
-use core::{
-    ops::Deref,
-    ptr::NonNull, //
-};
+use core::ops::Deref;
 
 use kernel::{
+    bindings as kernel_bindings,
     prelude::*,
     sync::Arc, //
 };
 
-use super::socket::Socket;
+use super::{
+    callbacks::{
+        state,
+        with_hook,
+        Callbacks,
+        Hook,
+        Installed, //
+    },
+    socket::Socket, //
+};
 use crate::bindings;
-
-type SkCallback = Option<unsafe extern "C" fn(sk: *mut bindings::sock)>;
 
 /// The owner of a connected socket.
 ///
@@ -25,45 +30,19 @@ type SkCallback = Option<unsafe extern "C" fn(sk: *mut bindings::sock)>;
 /// or not, and even while the owner itself is inside [`Socket::read`]. They may do no more than
 /// note something and queue work.
 pub trait Events: Send + Sync + 'static {
-    /// There may be something to receive.
+    /// There may be something to receive (`sk_data_ready`).
     fn data_ready(&self);
 
-    /// There is room again after a send found none.
+    /// There is room again after a send found none (`sk_write_space`).
     fn write_space(&self);
 
-    /// The connection is being closed by either side, or is broken. May come several times.
+    /// The connection is being closed by either side, or is broken (`sk_state_change`,
+    /// `sk_error_report`). May come several times.
     fn closing(&self);
 }
 
-/// The callbacks that a socket had before its owner put in its own.
-#[derive(Clone, Copy)]
-struct Originals {
-    data_ready: SkCallback,
-    write_space: SkCallback,
-    state_change: SkCallback,
-    error_report: SkCallback,
-}
-
-/// What `sk_user_data` points to while callbacks are installed.
-struct Hook<T> {
-    owner: Arc<T>,
-    originals: Originals,
-}
-
 /// A socket whose events go to an owner until this is dropped.
-///
-/// # Invariants
-///
-/// `hook` came from `KBox::into_raw` and is what `sk_user_data` of `socket` points to.
-pub struct Hooked<T: Events> {
-    socket: Arc<Socket>,
-    hook: NonNull<Hook<T>>,
-}
-
-// SAFETY: A `Hooked` is an `Arc<Socket>` and an `Arc<T>`, both of which may be sent.
-unsafe impl<T: Events> Send for Hooked<T> {}
-// SAFETY: It only gives out shared references to the socket.
-unsafe impl<T: Events> Sync for Hooked<T> {}
+pub struct Hooked<T: Events>(Installed<Arc<Socket>, T>);
 
 impl<T: Events> Hooked<T> {
     /// Lets the events of `socket` go to `owner`.
@@ -74,55 +53,14 @@ impl<T: Events> Hooked<T> {
     ///
     /// `EBUSY` if the events of `socket` have an owner already, `ENOMEM`. May sleep.
     pub fn new(socket: Arc<Socket>, owner: Arc<T>) -> Result<Self> {
-        let sk = socket.sk();
-        let none = Originals {
-            data_ready: None,
-            write_space: None,
-            state_change: None,
-            error_report: None,
+        let replace = |_| Callbacks {
+            data_ready: Some(data_ready::<T>),
+            write_space: Some(write_space::<T>),
+            state_change: Some(state_change::<T>),
+            error_report: Some(error_report::<T>),
         };
-        let hook = KBox::into_raw(KBox::new(
-            Hook {
-                owner,
-                originals: none,
-            },
-            GFP_KERNEL,
-        )?);
-
-        // SAFETY: The socket is alive.
-        unsafe { bindings::helper_write_lock_callbacks(sk) };
-        // A second hook would take the first one's callbacks for the originals, and call them with
-        // a hook of another type.
-        // SAFETY: The socket is alive, and this is only written under the lock that is held.
-        if !unsafe { (*sk).sk_user_data }.is_null() {
-            // SAFETY: Taken above.
-            unsafe { bindings::helper_write_unlock_callbacks(sk) };
-            // SAFETY: From `KBox::into_raw` above; nobody else has seen it.
-            drop(unsafe { KBox::from_raw(hook) });
-            return Err(EBUSY);
-        }
-        // SAFETY: The socket is alive. The lock keeps callbacks from seeing half of the change;
-        // they read `hook` only under it, and from here on it is complete.
-        unsafe {
-            (*hook).originals = Originals {
-                data_ready: (*sk).sk_data_ready,
-                write_space: (*sk).sk_write_space,
-                state_change: (*sk).sk_state_change,
-                error_report: (*sk).sk_error_report,
-            };
-            (*sk).sk_user_data = hook.cast();
-            (*sk).sk_data_ready = Some(data_ready::<T>);
-            (*sk).sk_write_space = Some(write_space::<T>);
-            (*sk).sk_state_change = Some(state_change::<T>);
-            (*sk).sk_error_report = Some(error_report::<T>);
-            bindings::helper_write_unlock_callbacks(sk);
-        }
-        // INVARIANT: Established just above.
-        Ok(Self {
-            socket,
-            // SAFETY: `KBox::into_raw` does not return null.
-            hook: unsafe { NonNull::new_unchecked(hook) },
-        })
+        // SAFETY: All four look at `sk_user_data` by `with_hook::<T>`.
+        Ok(Self(unsafe { Installed::new(socket, owner, replace) }?))
     }
 }
 
@@ -130,93 +68,50 @@ impl<T: Events> Deref for Hooked<T> {
     type Target = Socket;
 
     fn deref(&self) -> &Socket {
-        &self.socket
+        self.0.socket()
     }
-}
-
-impl<T: Events> Drop for Hooked<T> {
-    fn drop(&mut self) {
-        let sk = self.socket.sk();
-        // SAFETY: The socket is alive. Callbacks read `sk_user_data` under this lock, so once it
-        // is released none of them uses the hook any more or finds it again.
-        unsafe {
-            bindings::helper_write_lock_callbacks(sk);
-            let originals = self.hook.as_ref().originals;
-            (*sk).sk_user_data = core::ptr::null_mut();
-            (*sk).sk_data_ready = originals.data_ready;
-            (*sk).sk_write_space = originals.write_space;
-            (*sk).sk_state_change = originals.state_change;
-            (*sk).sk_error_report = originals.error_report;
-            bindings::helper_write_unlock_callbacks(sk);
-        }
-        // SAFETY: By the invariant it came from `KBox::into_raw`; nobody else has it now.
-        drop(unsafe { KBox::from_raw(self.hook.as_ptr()) });
-    }
-}
-
-/// Calls `f` with the hook of `sk`, unless it has been taken away meanwhile.
-///
-/// # Safety
-///
-/// `sk` is alive, and its callbacks were installed by a `Hooked<T>`.
-unsafe fn with_hook<T: Events>(sk: *mut bindings::sock, f: impl FnOnce(&Hook<T>)) {
-    // SAFETY: `sk` is alive.
-    unsafe { bindings::helper_read_lock_callbacks(sk) };
-    // SAFETY: Only written under the lock that is held for reading. It is null, or the hook, which
-    // is not freed before the lock has been held for writing.
-    if let Some(hook) = unsafe { (*sk).sk_user_data.cast::<Hook<T>>().as_ref() } {
-        f(hook);
-    }
-    // SAFETY: Taken above.
-    unsafe { bindings::helper_read_unlock_callbacks(sk) };
 }
 
 /// # Safety
 ///
-/// As for [`with_hook`]; called by the network stack.
+/// The network stack calls this, like all that follow, for a socket which is alive and whose
+/// functions a `Hooked<T>` replaced.
 unsafe extern "C" fn data_ready<T: Events>(sk: *mut bindings::sock) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: By the contract of this function; `Hooked` installs a hook with `T`.
     unsafe { with_hook::<T>(sk, |hook| hook.owner.data_ready()) };
 }
 
 /// # Safety
 ///
-/// As for [`with_hook`]; called by the network stack.
+/// That of [`data_ready`].
 unsafe extern "C" fn write_space<T: Events>(sk: *mut bindings::sock) {
-    // SAFETY: By the contract of this function. MPTCP calls for every acknowledgement, so the
-    // flag, which a send sets that finds no room, is looked at first. The `socket` stays as long
-    // as the hook, whose owner keeps it.
-    unsafe {
-        with_hook::<T>(sk, |hook| {
-            let socket = (*sk).sk_socket.cast::<kernel::bindings::socket>();
-            let flags = &raw mut (*socket).flags;
-            let nospace = bindings::socket_flags_SOCK_NOSPACE as usize;
-
-            if flags.read_volatile() & (1 << nospace) != 0
-                && bindings::helper_sk_stream_is_writeable(sk)
-            {
-                bindings::clear_bit(nospace, flags);
-                hook.owner.write_space();
-            }
-        })
+    let tell = |hook: &Hook<T>| {
+        // SAFETY: By the contract of this function `sk` is alive. The owner of its hook has its
+        // socket, which therefore stays until the hook has gone.
+        if unsafe { has_room_again(sk) } {
+            hook.owner.write_space();
+        }
     };
+    // SAFETY: By the contract of this function; `Hooked` installs a hook with `T`.
+    unsafe { with_hook::<T>(sk, tell) };
 }
 
 /// # Safety
 ///
-/// As for [`with_hook`]; called by the network stack.
+/// That of [`data_ready`].
 unsafe extern "C" fn state_change<T: Events>(sk: *mut bindings::sock) {
-    // SAFETY: By the contract of this function; the original is called as C would call it.
-    unsafe {
-        with_hook::<T>(sk, |hook| {
-            if is_closing(sk) {
-                hook.owner.closing();
-            }
-            if let Some(original) = hook.originals.state_change {
-                original(sk);
-            }
-        })
+    let tell = |hook: &Hook<T>| {
+        // SAFETY: By the contract of this function `sk` is alive.
+        if unsafe { is_closing(sk) } {
+            hook.owner.closing();
+        }
+        if let Some(original) = hook.originals.state_change {
+            // SAFETY: It is the function that C would have called here with this `sk`.
+            unsafe { original(sk) };
+        }
     };
+    // SAFETY: By the contract of this function; `Hooked` installs a hook with `T`.
+    unsafe { with_hook::<T>(sk, tell) };
 }
 
 /// A reset of a connection that fell back to TCP is reported here and nowhere else; and the loss of
@@ -224,22 +119,63 @@ unsafe extern "C" fn state_change<T: Events>(sk: *mut bindings::sock) {
 ///
 /// # Safety
 ///
-/// As for [`with_hook`]; called by the network stack.
+/// That of [`data_ready`].
 unsafe extern "C" fn error_report<T: Events>(sk: *mut bindings::sock) {
-    // SAFETY: By the contract of this function; the original is called as C would call it.
-    unsafe {
-        with_hook::<T>(sk, |hook| {
-            if (&raw const (*sk).sk_err).read_volatile() != 0
-                || (&raw const (*sk).sk_err_soft).read_volatile() != 0
-                || is_closing(sk)
-            {
-                hook.owner.closing();
-            }
-            if let Some(original) = hook.originals.error_report {
-                original(sk);
-            }
-        })
+    let tell = |hook: &Hook<T>| {
+        // SAFETY: By the contract of this function `sk` is alive.
+        if unsafe { has_error(sk) } || unsafe { is_closing(sk) } {
+            hook.owner.closing();
+        }
+        if let Some(original) = hook.originals.error_report {
+            // SAFETY: It is the function that C would have called here with this `sk`.
+            unsafe { original(sk) };
+        }
     };
+    // SAFETY: By the contract of this function; `Hooked` installs a hook with `T`.
+    unsafe { with_hook::<T>(sk, tell) };
+}
+
+/// Whether a send found no room and there is room now. Says so once for each such send: MPTCP calls
+/// for every acknowledgement.
+///
+/// # Safety
+///
+/// `sk` is alive, and so is its socket.
+unsafe fn has_room_again(sk: *mut bindings::sock) -> bool {
+    let nospace = bindings::socket_flags_SOCK_NOSPACE as usize;
+    // SAFETY: `sk` is alive, and the field does not change while it has its socket.
+    let socket = unsafe { (*sk).sk_socket }.cast::<kernel_bindings::socket>();
+    // SAFETY: By the contract of this function the socket is alive, and the field is in it.
+    let flags = unsafe { &raw mut (*socket).flags };
+    // SAFETY: The socket is alive. It is a word that is only changed as a whole.
+    if unsafe { flags.read_volatile() } & (1 << nospace) == 0 {
+        return false;
+    }
+    // SAFETY: `sk` is alive, and C looks at counters only.
+    if !unsafe { bindings::helper_sk_stream_is_writeable(sk) } {
+        return false;
+    }
+    // SAFETY: The socket is alive, and the bit is one of the word; C clears it atomically.
+    unsafe { bindings::clear_bit(nospace, flags) };
+    true
+}
+
+/// Whether an error is noted that whoever uses the connection has not been told.
+///
+/// # Safety
+///
+/// `sk` is alive.
+unsafe fn has_error(sk: *const bindings::sock) -> bool {
+    // SAFETY: By the contract of this function `sk` is alive, and the field is in it.
+    let hard = unsafe { &raw const (*sk).sk_err };
+    // SAFETY: By the contract of this function `sk` is alive, and the field is in it.
+    let soft = unsafe { &raw const (*sk).sk_err_soft };
+    // SAFETY: `sk` is alive. C too reads the number without a lock, while others may write it.
+    if unsafe { hard.read_volatile() } != 0 {
+        return true;
+    }
+    // SAFETY: `sk` is alive. C too reads the number without a lock, while others may write it.
+    unsafe { soft.read_volatile() != 0 }
 }
 
 /// Whether the connection is on its way down.
@@ -247,9 +183,7 @@ unsafe extern "C" fn error_report<T: Events>(sk: *mut bindings::sock) {
 /// # Safety
 ///
 /// `sk` is alive.
-unsafe fn is_closing(sk: *mut bindings::sock) -> bool {
-    // SAFETY: By the contract of this function; C too reads the state without the lock.
-    let state = u32::from(unsafe { (&raw const (*sk).__sk_common.skc_state).read_volatile() });
+unsafe fn is_closing(sk: *const bindings::sock) -> bool {
     [
         bindings::TCP_FIN_WAIT1,
         bindings::TCP_FIN_WAIT2,
@@ -257,5 +191,6 @@ unsafe fn is_closing(sk: *mut bindings::sock) -> bool {
         bindings::TCP_LAST_ACK,
         bindings::TCP_CLOSE,
     ]
-    .contains(&state)
+    // SAFETY: By the contract of this function.
+    .contains(&unsafe { state(sk) })
 }

@@ -4,8 +4,6 @@
 //!
 //! C header: [`include/linux/net.h`](srctree/include/linux/net.h)
 
-use core::ptr::NonNull;
-
 use kernel::{
     error::to_result,
     prelude::*,
@@ -17,11 +15,15 @@ use super::{
         Family,
         SockAddr, //
     },
+    callbacks::{
+        state,
+        with_hook,
+        Callbacks,
+        Installed, //
+    },
     socket::Socket, //
 };
 use crate::bindings;
-
-type SkCallback = Option<unsafe extern "C" fn(sk: *mut bindings::sock)>;
 
 /// The owner of a listening socket.
 pub trait Accept: Send + Sync + 'static {
@@ -30,26 +32,8 @@ pub trait Accept: Send + Sync + 'static {
     fn connection_ready(&self);
 }
 
-/// What `sk_user_data` of the listener points to.
-struct Hook<T> {
-    owner: Arc<T>,
-    data_ready: SkCallback,
-}
-
 /// An MPTCP socket that listens, and tells its owner of connections until it is dropped.
-///
-/// # Invariants
-///
-/// `hook` came from `KBox::into_raw` and is what `sk_user_data` of `socket` points to.
-pub struct Listener<T: Accept> {
-    socket: Socket,
-    hook: NonNull<Hook<T>>,
-}
-
-// SAFETY: A listener is a `Socket` and an `Arc<T>`, both of which may be sent.
-unsafe impl<T: Accept> Send for Listener<T> {}
-// SAFETY: Both may be shared; accepting takes the socket lock.
-unsafe impl<T: Accept> Sync for Listener<T> {}
+pub struct Listener<T: Accept>(Installed<Socket, T>);
 
 impl<T: Accept> Listener<T> {
     /// Listens on `addr` in the current task's network namespace. May sleep.
@@ -69,32 +53,19 @@ impl<T: Accept> Listener<T> {
         configure(&socket)?;
         socket.bind(addr)?;
 
-        let sk = socket.sk();
-        // SAFETY: The socket is alive, and nobody changes its callbacks yet.
-        let original = unsafe { (*sk).sk_data_ready };
-        let hook = KBox::into_raw(KBox::new(
-            Hook {
-                owner,
-                data_ready: original,
-            },
-            GFP_KERNEL,
-        )?);
-        // SAFETY: The socket is alive; the lock keeps callbacks from seeing half of the change.
-        unsafe {
-            bindings::helper_write_lock_callbacks(sk);
-            (*sk).sk_user_data = hook.cast();
-            (*sk).sk_data_ready = Some(listen_data_ready::<T>);
-            bindings::helper_write_unlock_callbacks(sk);
-        }
-        // INVARIANT: Established just above.
-        let this = Self {
-            socket,
-            // SAFETY: `KBox::into_raw` does not return null.
-            hook: unsafe { NonNull::new_unchecked(hook) },
+        let replace = |originals| Callbacks {
+            data_ready: Some(data_ready::<T>),
+            ..originals
         };
-        // SAFETY: The socket is alive.
-        to_result(unsafe { bindings::kernel_listen(this.socket.as_raw(), backlog) })?;
+        // SAFETY: `data_ready` looks at `sk_user_data` by `with_hook::<T>`.
+        let this = Self(unsafe { Installed::new(socket, owner, replace) }?);
+        // SAFETY: `this` keeps the socket alive.
+        to_result(unsafe { bindings::kernel_listen(this.socket().as_raw(), backlog) })?;
         Ok(this)
+    }
+
+    fn socket(&self) -> &Socket {
+        self.0.socket()
     }
 
     /// Makes a socket of the kind that user space makes: those that it accepts then have a lock
@@ -125,74 +96,43 @@ impl<T: Accept> Listener<T> {
     /// corrupts memory.
     pub fn accept(&self) -> Result<Socket> {
         let mut sock = core::ptr::null_mut();
-        // SAFETY: The listener is alive and `sock` is a place for the result.
+        // SAFETY: `self` keeps the listener alive, and `sock` is a place for the result.
         to_result(unsafe {
-            bindings::kernel_accept(self.socket.as_raw(), &mut sock, bindings::O_NONBLOCK as i32)
+            bindings::kernel_accept(
+                self.socket().as_raw(),
+                &mut sock,
+                bindings::O_NONBLOCK as i32,
+            )
         })?;
+        // SAFETY: `sock` is ours, has a `sk` and no file, and is not used again.
+        let accepted = unsafe { Socket::with_file(sock) }?;
+        self.0.give_back_data_ready(&accepted);
 
-        // SAFETY: `kernel_accept` succeeded, so the new socket has a `sk`.
-        let sk = unsafe { (*sock).sk }.cast::<bindings::sock>();
-        // SAFETY: By the invariant.
-        let original = unsafe { self.hook.as_ref() }.data_ready;
-        // The new socket is a copy of the listener, with its callback and user data.
-        // SAFETY: The new socket is ours; the lock keeps its callbacks from seeing half of it.
-        unsafe {
-            bindings::helper_write_lock_callbacks(sk);
-            (*sk).sk_user_data = core::ptr::null_mut();
-            (*sk).sk_data_ready = original;
-            bindings::helper_write_unlock_callbacks(sk);
-        }
-
-        // SAFETY: Both sockets are alive; operations and protocols are not reassigned here.
-        let mismatch = unsafe {
-            (*sk).sk_protocol != (*self.socket.sk()).sk_protocol
-                && (*sock).ops == (*self.socket.as_raw()).ops
+        let ops = |socket: &Socket| {
+            // SAFETY: `socket` is alive, and the field is not written while nobody else has it, as
+            // for the new one, nor later, as for the listener.
+            unsafe { (*socket.as_raw()).ops }
         };
-        if mismatch {
-            // SAFETY: `sock` is ours and not used again. `release` is the same for both protocols
-            // and goes through `sk_prot`, which is right.
-            unsafe { bindings::sock_release(sock) };
+        if !accepted.is_mptcp() && ops(&accepted) == ops(self.socket()) {
+            // Closing is the one operation that may be used: it is the same for both protocols, and
+            // goes through `sk_prot`, which is right.
             return Err(EPROTOTYPE);
         }
-        // SAFETY: `sock` is ours, has a `sk` and no file, and is not used again.
-        unsafe { Socket::with_file(sock) }
-    }
-}
-
-impl<T: Accept> Drop for Listener<T> {
-    fn drop(&mut self) {
-        let sk = self.socket.sk();
-        // SAFETY: The socket is alive. Callbacks read `sk_user_data` of the listener under this
-        // lock, so once it is released none of them uses the hook any more.
-        unsafe {
-            bindings::helper_write_lock_callbacks(sk);
-            (*sk).sk_user_data = core::ptr::null_mut();
-            (*sk).sk_data_ready = self.hook.as_ref().data_ready;
-            bindings::helper_write_unlock_callbacks(sk);
-        }
-        // SAFETY: By the invariant it came from `KBox::into_raw`; nobody else has it now.
-        drop(unsafe { KBox::from_raw(self.hook.as_ptr()) });
+        Ok(accepted)
     }
 }
 
 /// # Safety
 ///
 /// Called by the network stack for a listener of type `T`, or for a connection that inherited its
-/// callback and has not been accepted yet.
-unsafe extern "C" fn listen_data_ready<T: Accept>(sk: *mut bindings::sock) {
-    // SAFETY: `sk` is alive.
-    unsafe { bindings::helper_read_lock_callbacks(sk) };
-    // SAFETY: As above; the state of a listener is final until it is closed.
-    let state = unsafe { (&raw const (*sk).__sk_common.skc_state).read_volatile() };
-    // A connection has a copy of the pointer that nobody clears when the listener goes; it must
-    // not be followed.
-    if u32::from(state) == bindings::TCP_LISTEN {
-        // SAFETY: `sk` is the listener, so this is null or its hook, which is not freed before the
-        // lock has been held for writing.
-        if let Some(hook) = unsafe { (*sk).sk_user_data.cast::<Hook<T>>().as_ref() } {
-            hook.owner.connection_ready();
-        }
+/// callback and has not been accepted yet; it is alive.
+unsafe extern "C" fn data_ready<T: Accept>(sk: *mut bindings::sock) {
+    // A connection has a copy of `sk_user_data` that nobody clears when the listener goes; it must
+    // not be followed. No connection ever listens.
+    // SAFETY: By the contract of this function `sk` is alive.
+    if unsafe { state(sk) } == bindings::TCP_LISTEN {
+        // SAFETY: `sk` is alive, and the listener itself, for which `Listener` installs a hook with
+        // `T`.
+        unsafe { with_hook::<T>(sk, |hook| hook.owner.connection_ready()) };
     }
-    // SAFETY: Taken above.
-    unsafe { bindings::helper_read_unlock_callbacks(sk) };
 }

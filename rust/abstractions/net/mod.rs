@@ -5,6 +5,8 @@
 //! | file | what it has |
 //! |---|---|
 //! | [`address`] | addresses of IPv4 and IPv6 sockets |
+//! | `callbacks` | the functions that a socket calls, replaced and put back |
+//! | [`events`] | what a connection tells its owner |
 //! | [`listener`] | sockets that accept connections |
 //! | [`mptcp`] | what MPTCP tells of a connection |
 //! | [`namespace`] | network namespaces |
@@ -15,6 +17,7 @@
 //! | [`socket`] | the socket: made, connected, sent to, shut down, closed |
 
 pub mod address;
+mod callbacks;
 pub mod events;
 pub mod listener;
 pub mod mptcp;
