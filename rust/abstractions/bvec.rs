@@ -74,13 +74,17 @@ impl Cursor<'_> {
     fn next_array(&mut self) {
         while self.left == 0 && !self.next.is_null() {
             let bio = self.next;
-            // SAFETY: By the invariant `bio` is valid. `bi_iter` is packed, so it is copied.
-            let (iter, vecs, next) = unsafe { ((*bio).bi_iter, (*bio).bi_io_vec, (*bio).bi_next) };
+            // SAFETY: By the invariant `bio` is valid, and does not change. Packed, so it is copied.
+            let iter = unsafe { (*bio).bi_iter };
+            // SAFETY: By the invariant `bio` is valid, and does not change.
+            let vecs = unsafe { (*bio).bi_io_vec };
+            // SAFETY: By the invariant `bio` is valid, and does not change.
+            self.next = unsafe { (*bio).bi_next };
+            // INVARIANT: The rest of a bio that is valid, as is what is behind it.
             // SAFETY: `bi_idx` is an index into the bio's array.
             self.vec = unsafe { vecs.add(iter.bi_idx as usize) };
             self.skip = iter.bi_offset as usize;
             self.left = iter.bi_size as usize;
-            self.next = next;
         }
     }
 
@@ -108,7 +112,7 @@ impl Cursor<'_> {
             // INVARIANT: `part` lies in what is left, and in the current `bio_vec`.
             self.left -= part_len;
             self.skip += part_len;
-            // SAFETY: As in `first`.
+            // SAFETY: `first` has found something, so `vec` points to a `bio_vec`.
             if self.skip == unsafe { (*self.vec).bv_len } as usize {
                 // SAFETY: One past a `bio_vec` of the array; read only if something is left.
                 self.vec = unsafe { self.vec.add(1) };
@@ -137,7 +141,9 @@ impl Cursor<'_> {
         while covered < self.skip + len {
             // SAFETY: The array describes `skip + left` bytes, so there is another `bio_vec` for
             // as long as they are not covered.
-            covered += unsafe { (*self.vec.add(vecs)).bv_len } as usize;
+            let vec = unsafe { self.vec.add(vecs) };
+            // SAFETY: `vec` is in the array, which by the invariant stays and does not change.
+            covered += unsafe { (*vec).bv_len } as usize;
             vecs += 1;
         }
 
@@ -190,12 +196,13 @@ impl Cursor<'_> {
                 let n = left.min(kernel::page::PAGE_SIZE - in_page);
                 // SAFETY: A `bio_vec` names pages that follow one another.
                 let page = unsafe { part.bv_page.add(offset / kernel::page::PAGE_SIZE) };
-                // SAFETY: The page is valid; it is unmapped below, in this order.
+                // SAFETY: By the invariant the page is valid; it is unmapped before the next is
+                // mapped.
                 let base = unsafe { bindings::kmap_local_page(page) }.cast::<u8>();
                 // SAFETY: `in_page + n` is inside the page. Whoever owns the data may write to it
                 // meanwhile, as with any buffered I/O; C's checksum reads each byte once.
-                crc = unsafe { bindings::crc32c(crc, base.add(in_page).cast(), n) };
-                // SAFETY: Mapped above.
+                crc = unsafe { bindings::crc32c(crc, base.wrapping_add(in_page).cast(), n) };
+                // SAFETY: `base` is the last page that this task has mapped and not unmapped.
                 unsafe { bindings::kunmap_local(base.cast()) };
                 offset += n;
                 left -= n;

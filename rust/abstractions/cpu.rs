@@ -49,6 +49,6 @@ impl OnlineCpu {
 
 /// Whether the CPU with the number `cpu` may ever be online.
 pub fn is_possible(cpu: u32) -> bool {
-    // SAFETY: As in `OnlineCpu::new`.
+    // SAFETY: Reads one bit of a mask that has one for each number below `nr_cpu_ids`.
     cpu < nr_cpu_ids() && unsafe { bindings::helper_cpu_possible(cpu) }
 }

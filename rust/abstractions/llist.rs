@@ -50,9 +50,9 @@ pub struct Inbox<T: Linked> {
     _elements: PhantomData<T>,
 }
 
-// SAFETY: Pushing and taking are atomic operations on `head`, and elements may be sent.
+// SAFETY: Whoever has it has its elements, which may be sent.
 unsafe impl<T: Linked> Send for Inbox<T> {}
-// SAFETY: As above.
+// SAFETY: Pushing and taking are atomic operations on `head`, and elements may be sent.
 unsafe impl<T: Linked> Sync for Inbox<T> {}
 
 impl<T: Linked> Inbox<T> {
@@ -70,26 +70,30 @@ impl<T: Linked> Inbox<T> {
 
     /// Adds an element. Returns whether the list was empty. From any context.
     pub fn push(&self, element: T) -> bool {
-        // INVARIANT: As required.
+        // INVARIANT: It comes from `into_link`.
+        let link = element.into_link().as_ptr();
         // SAFETY: The link is valid and ours to give; the head is initialised.
-        unsafe { bindings::helper_llist_add(element.into_link().as_ptr(), self.head.get()) }
+        unsafe { bindings::helper_llist_add(link, self.head.get()) }
     }
 
     /// Whether the list is empty at this moment.
     pub fn is_empty(&self) -> bool {
-        // SAFETY: A pointer that is only ever written atomically.
-        let first = unsafe { (&raw const (*self.head.get()).first).read_volatile() };
-        first.is_null()
+        // SAFETY: The head is part of `self`.
+        let first = unsafe { &raw const (*self.head.get()).first };
+        // SAFETY: The head is initialised. C too looks at the pointer, which is only ever written
+        // as a whole, while others write it.
+        unsafe { first.read_volatile() }.is_null()
     }
 
     /// Moves everything to the end of `fifo`, the oldest first.
     pub fn drain_into(&self, fifo: &mut Fifo<T>) {
-        // SAFETY: The head is initialised; what is taken off is ours alone.
-        let mut link = unsafe {
-            kernel_bindings::llist_reverse_order(bindings::helper_llist_del_all(self.head.get()))
-        };
+        // SAFETY: The head is initialised.
+        let newest = unsafe { bindings::helper_llist_del_all(self.head.get()) };
+        // SAFETY: What was taken off the list is ours alone.
+        let mut link = unsafe { kernel_bindings::llist_reverse_order(newest) };
         while let Some(this) = NonNull::new(link) {
-            // SAFETY: `this` is a valid link of ours.
+            // SAFETY: By the invariant of the list `this` is a valid link; it is ours since it was
+            // taken off.
             link = unsafe { this.as_ref() }.next;
             fifo.push_link(this);
         }
@@ -137,10 +141,10 @@ impl<T: Linked> Fifo<T> {
 
     fn push_link(&mut self, mut link: NonNull<Link>) {
         // INVARIANT: `link` becomes the last.
-        // SAFETY: `link` and `tail` are valid links of ours.
+        // SAFETY: The callers give a link that is valid and on no list.
         unsafe { link.as_mut().next = core::ptr::null_mut() };
         match self.tail {
-            // SAFETY: As above.
+            // SAFETY: By the invariant `tail` is a valid link, which the queue alone uses.
             Some(mut tail) => unsafe { tail.as_mut().next = link.as_ptr() },
             None => self.head = Some(link),
         }
@@ -156,12 +160,12 @@ impl<T: Linked> Fifo<T> {
     pub fn pop(&mut self) -> Option<T> {
         let link = self.head?;
         // INVARIANT: The second becomes the first.
-        // SAFETY: `link` is a valid link of ours.
+        // SAFETY: By the invariant `link` is a valid link, which the queue alone uses.
         self.head = NonNull::new(unsafe { link.as_ref() }.next);
         if self.head.is_none() {
             self.tail = None;
         }
-        // SAFETY: By the invariant, and it is off the queue.
+        // SAFETY: By the invariant it came from `into_link`, and it is off the queue.
         Some(unsafe { T::from_link(link) })
     }
 }

@@ -46,7 +46,8 @@ impl NoIo {
     /// Opens the scope. Scopes nest.
     pub fn enter() -> Self {
         Self {
-            // SAFETY: As in `NoReclaim::enter`.
+            // SAFETY: Changes flags of the current task only; `NotThreadSafe` keeps the guard,
+            // which restores them, in this task.
             flags: unsafe { bindings::helper_memalloc_noio_save() },
             _not_send: NotThreadSafe,
         }
@@ -55,7 +56,7 @@ impl NoIo {
 
 impl Drop for NoIo {
     fn drop(&mut self) {
-        // SAFETY: As in `NoReclaim::drop`.
+        // SAFETY: `flags` is what the matching save returned, in the same task.
         unsafe { bindings::helper_memalloc_noio_restore(self.flags) };
     }
 }

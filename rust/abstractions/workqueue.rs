@@ -123,9 +123,9 @@ pub enum Workers {
 /// The pointer came from `alloc_workqueue` and is not destroyed before `drop`.
 pub struct OwnedQueue(NonNull<bindings::workqueue_struct>);
 
-// SAFETY: Workqueues may be used and destroyed from any task.
+// SAFETY: Any task may destroy a workqueue, unless it is one that works for it.
 unsafe impl Send for OwnedQueue {}
-// SAFETY: As above.
+// SAFETY: Workqueues may be used from any task.
 unsafe impl Sync for OwnedQueue {}
 
 impl OwnedQueue {
@@ -162,10 +162,14 @@ impl OwnedQueue {
     where
         W: RawWorkItem<ID> + Send + 'static,
     {
-        let queue = self.0.as_ptr();
-        // SAFETY: The closure returns `false` only if the work is queued already, and C touches
-        // the work only until then or, if it was queued, until it has run.
-        unsafe { work.__enqueue(move |work| bindings::queue_work_on(cpu.0, queue, work)) }
+        let queue_work = |work| {
+            // SAFETY: By the invariants the queue is valid and the CPU has workers; `__enqueue`
+            // gives a valid work that stays until it has run, if it is queued.
+            unsafe { bindings::queue_work_on(cpu.0, self.0.as_ptr(), work) }
+        };
+        // SAFETY: `queue_work` returns `false` only if the work is queued already. `W` may be sent,
+        // and has no lifetime.
+        unsafe { work.__enqueue(queue_work) }
     }
 }
 
@@ -220,7 +224,8 @@ where
     let work = unsafe { container_of!(work, bindings::delayed_work, work) };
     // SAFETY: The work is initialised and stays alive because of `owner`.
     if unsafe { bindings::cancel_delayed_work_sync(work) } {
-        // SAFETY: As in `cancel_sync`.
+        // SAFETY: The work was pending and will not run, so the reference that `__enqueue` made
+        // of an `Arc` by `into_raw` has no other owner now.
         drop(unsafe { Arc::from_raw(raw) });
     }
 }

@@ -52,7 +52,7 @@ pub struct SockAddr(kernel_bindings::__kernel_sockaddr_storage);
 
 // SAFETY: The pointer that C declares in the union only aligns it; an address is plain bytes.
 unsafe impl Send for SockAddr {}
-// SAFETY: As above.
+// SAFETY: An address is plain bytes, which change through `&mut` alone.
 unsafe impl Sync for SockAddr {}
 
 impl SockAddr {
@@ -134,7 +134,8 @@ impl SockAddr {
                 u16::from_be(sin.sin_port),
             )))
         } else if family == Family::V6.as_raw() {
-            // SAFETY: As above, with a `sockaddr_in6`.
+            // SAFETY: The family says that the storage, which is large and aligned enough for
+            // every kind of address, holds a `sockaddr_in6`.
             let sin6 = unsafe { &*this.cast::<kernel_bindings::sockaddr_in6>() };
             // SAFETY: All three variants of the union are 16 bytes of the same address.
             let octets = unsafe { sin6.sin6_addr.in6_u.u6_addr8 };

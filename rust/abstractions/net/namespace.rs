@@ -21,10 +21,10 @@ use crate::bindings;
 #[repr(transparent)]
 pub struct Namespace(Opaque<bindings::net>);
 
-// SAFETY: `struct net` is reference counted and shared between CPUs by design; nothing in it is
-// touched through this type but the reference count.
+// SAFETY: Any task may give up the last reference to a `struct net`.
 unsafe impl Send for Namespace {}
-// SAFETY: As above.
+// SAFETY: `struct net` is shared between CPUs by design; what is done with it through this type is
+// to count references, and to look a device up, for which C has its own locks.
 unsafe impl Sync for Namespace {}
 
 // SAFETY: `get_net` and `put_net` count the references that keep a namespace alive.

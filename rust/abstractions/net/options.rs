@@ -76,11 +76,10 @@ impl Socket {
     /// Bounds how long [`Socket::connect`] and [`Socket::recv_exact`] wait, in milliseconds.
     pub fn set_timeouts(&self, connect_ms: u32, recv_ms: u32) {
         let sk = self.sk();
-        // SAFETY: Both are read by the calls that wait, and written by this one alone.
-        unsafe {
-            (*sk).sk_sndtimeo = kernel::time::msecs_to_jiffies(connect_ms) as isize;
-            (*sk).sk_rcvtimeo = kernel::time::msecs_to_jiffies(recv_ms) as isize;
-        }
+        // SAFETY: `self` keeps `sk` alive. The calls that wait read the number as a whole.
+        unsafe { (*sk).sk_sndtimeo = kernel::time::msecs_to_jiffies(connect_ms) as isize };
+        // SAFETY: `self` keeps `sk` alive. The calls that wait read the number as a whole.
+        unsafe { (*sk).sk_rcvtimeo = kernel::time::msecs_to_jiffies(recv_ms) as isize };
     }
 
     /// Binds the socket to a network device (`SO_BINDTODEVICE`).

@@ -51,18 +51,17 @@ impl Socket {
         };
 
         let sk = self.sk();
-        // SAFETY: The socket is alive and this is process context.
+        // SAFETY: `self` keeps `sk` alive, and callers may sleep.
         unsafe { bindings::lock_sock_nested(sk, 0) };
-        // kTLS replaces the operations of a socket, so they are read each time.
-        // SAFETY: The socket is alive and its operations are static.
-        let read_sock = unsafe { (*(&raw const (*self.as_raw()).ops).read_volatile()).read_sock };
+        // SAFETY: The operations of a socket are static.
+        let read_sock = unsafe { (*self.ops()).read_sock };
         let ret = match read_sock {
             // SAFETY: The lock is held, `desc` and through it `context` live until this returns,
             // and the actor is the one that knows the type of `context`.
             Some(read_sock) => unsafe { read_sock(sk.cast(), &mut desc, Some(read_actor::<F>)) },
             None => EOPNOTSUPP.to_errno(),
         };
-        // SAFETY: Taken above.
+        // SAFETY: `self` keeps `sk` alive, and this function has taken its lock.
         unsafe { bindings::release_sock(sk) };
 
         if let Some(error) = context.error {
@@ -70,6 +69,14 @@ impl Socket {
         }
         to_result(ret)?;
         Ok(ret as usize)
+    }
+
+    /// The operations of the socket at this moment: kTLS replaces them.
+    fn ops(&self) -> *const kernel_bindings::proto_ops {
+        // SAFETY: By the invariant of `Socket` it is alive, and the field is in it.
+        let ops = unsafe { &raw const (*self.as_raw()).ops };
+        // SAFETY: The socket is alive. C too reads the pointer while others may replace it.
+        unsafe { ops.read_volatile() }
     }
 }
 
@@ -95,8 +102,12 @@ unsafe extern "C" fn read_actor<F>(
 where
     F: FnMut(&mut SkbReader<'_>) -> Result,
 {
-    // SAFETY: By the contract of this function.
-    let context = unsafe { &mut *(*desc).arg.data.cast::<ReadContext<F>>() };
+    // SAFETY: By the contract of this function `desc` is that of `read`, which nobody changes.
+    let arg = unsafe { (*desc).arg };
+    // SAFETY: `read` has set this variant of the union.
+    let context = unsafe { arg.data }.cast::<ReadContext<F>>();
+    // SAFETY: By the contract of this function it is the context of `read`, which waits for us.
+    let context = unsafe { &mut *context };
     // SAFETY: `skb` holds the announced bytes, and stays until the actor returns.
     let mut reader = unsafe { SkbReader::new(skb, offset, len) };
 

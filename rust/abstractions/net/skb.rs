@@ -108,16 +108,14 @@ impl SkbReader<'_> {
                 break;
             }
             let offset = self.offset as i32;
-            // SAFETY: By the invariant the packet has `len` bytes, and `iter` has room for them.
-            to_result(unsafe {
-                match crc.as_deref_mut() {
-                    None => {
-                        bindings::skb_copy_datagram_iter(self.skb, offset, &mut iter, len as i32)
-                    }
-                    Some(crc) => bindings::skb_copy_and_crc32c_datagram_iter(
-                        self.skb, offset, &mut iter, len as i32, crc,
-                    ),
-                }
+            let (skb, iter, count) = (self.skb, &mut iter, len as i32);
+            to_result(match crc.as_deref_mut() {
+                // SAFETY: By the invariant the packet has `len` bytes; `iter` has room for them.
+                None => unsafe { bindings::skb_copy_datagram_iter(skb, offset, iter, count) },
+                // SAFETY: By the invariant the packet has `len` bytes; `iter` has room for them.
+                Some(crc) => unsafe {
+                    bindings::skb_copy_and_crc32c_datagram_iter(skb, offset, iter, count, crc)
+                },
             })?;
             to.advance(len);
             self.advance(len);

@@ -23,6 +23,7 @@ use super::{
         Family,
         SockAddr, //
     },
+    callbacks::state,
     namespace::Namespace,
     segments::Segments, //
 };
@@ -38,9 +39,9 @@ use crate::{
 /// `0` points to a socket that has a `sk`, and whose `file` holds one reference, which is ours.
 pub struct Socket(NonNull<kernel_bindings::socket>);
 
-// SAFETY: Every operation that is offered takes the socket lock or is safe without it.
+// SAFETY: Any task may use a socket, and give up the reference to its file.
 unsafe impl Send for Socket {}
-// SAFETY: As above.
+// SAFETY: Every operation that is offered takes the socket lock or is safe without it.
 unsafe impl Sync for Socket {}
 
 /// How much a socket may hold back a kernel that writes to it in order to free memory.
@@ -67,17 +68,26 @@ impl Socket {
 
         // SAFETY: `sock_create_kern` succeeded, so the socket has a `sk`.
         let sk = unsafe { (*sock).sk }.cast::<bindings::sock>();
-        // SAFETY: Nobody else has seen the socket, so its lock is free and its memory policy may
-        // be set.
-        unsafe {
-            bindings::helper_sock_reclassify(sk);
-            bindings::sk_net_refcnt_upgrade(sk.cast());
-            (*sk).sk_allocation = ATOMIC;
-            (*sk).sk_use_task_frag = false;
-            bindings::sk_set_memalloc(sk.cast());
-        }
+        // SAFETY: `sk` is new, so nobody else uses it.
+        unsafe { Self::prepare_for_block_io(sk) };
         // SAFETY: `sock` is ours and not used again.
         unsafe { Self::with_file(sock) }
+    }
+
+    /// # Safety
+    ///
+    /// Nobody else has seen `sk`, which the kernel has made for itself.
+    unsafe fn prepare_for_block_io(sk: *mut bindings::sock) {
+        // SAFETY: By the contract of this function nobody has the lock.
+        unsafe { bindings::helper_sock_reclassify(sk) };
+        // SAFETY: A socket that the kernel made for itself does not hold its namespace yet.
+        unsafe { bindings::sk_net_refcnt_upgrade(sk.cast()) };
+        // SAFETY: By the contract of this function nobody allocates for `sk` yet.
+        unsafe { (*sk).sk_allocation = ATOMIC };
+        // SAFETY: By the contract of this function nobody allocates for `sk` yet.
+        unsafe { (*sk).sk_use_task_frag = false };
+        // SAFETY: `sk` is alive, and not marked yet.
+        unsafe { bindings::sk_set_memalloc(sk.cast()) };
     }
 
     /// Gives a socket a file, as the TLS handshake and a synchronous close want it.
@@ -143,7 +153,7 @@ impl Socket {
 
     /// The peer's address.
     pub fn peer_addr(&self) -> Result<SockAddr> {
-        // SAFETY: As above.
+        // SAFETY: The socket is alive; C fills in at most a `sockaddr_storage`.
         SockAddr::filled_by(|to| unsafe { bindings::kernel_getpeername(self.as_raw(), to) })
     }
 
@@ -160,9 +170,8 @@ impl Socket {
 
     /// Whether the connection is up.
     pub fn is_established(&self) -> bool {
-        // SAFETY: The state is a byte that C too reads without the lock.
-        let state = unsafe { (&raw const (*self.sk()).__sk_common.skc_state).read_volatile() };
-        u32::from(state) == bindings::TCP_ESTABLISHED
+        // SAFETY: `self` keeps `sk` alive.
+        unsafe { state(self.sk()) == bindings::TCP_ESTABLISHED }
     }
 
     /// Whether a third of the send buffer is free, so that it is worth sending.
@@ -225,9 +234,10 @@ impl Socket {
     /// The bytes in the send buffer: those that the peer has not acknowledged, and what it takes
     /// to keep them. Does not sleep.
     pub fn in_flight(&self) -> usize {
-        // SAFETY: The socket is alive; C too reads the number without the lock.
-        let queued = unsafe { (&raw const (*self.sk()).sk_wmem_queued).read_volatile() };
-        usize::try_from(queued).unwrap_or(0)
+        // SAFETY: `self` keeps `sk` alive, and the field is in it.
+        let queued = unsafe { &raw const (*self.sk()).sk_wmem_queued };
+        // SAFETY: `sk` is alive. C too reads the number without the lock.
+        usize::try_from(unsafe { queued.read_volatile() }).unwrap_or(0)
     }
 
     /// Sends all of `bytes`, and waits for space. For the few bytes of a handshake.
@@ -289,7 +299,9 @@ impl Drop for Socket {
     /// may allocate; it must not wait for I/O on a disk that may be this connection's.
     fn drop(&mut self) {
         let _scope = NoIo::enter();
+        // SAFETY: By the invariant the socket is alive; the field does not change.
+        let file = unsafe { (*self.as_raw()).file };
         // SAFETY: By the invariant the reference is ours and valid; not used again.
-        unsafe { bindings::__fput_sync((*self.as_raw()).file) };
+        unsafe { bindings::__fput_sync(file) };
     }
 }

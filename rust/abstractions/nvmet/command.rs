@@ -134,13 +134,12 @@ impl Request {
         let allocated = self.0.data_mut().alloc(len, zeroed, effort);
 
         let (sg, nents) = self.0.data().as_raw();
-        // SAFETY: The request is ours, and the list, if there is one, stays as long as the core
-        // has the request.
-        unsafe {
-            (*req).sg = sg;
-            (*req).sg_cnt = nents as i32;
-            (*req).transfer_len = self.0.data().len();
-        }
+        // SAFETY: The request is ours. The list stays as long as the core has the request.
+        unsafe { (*req).sg = sg };
+        // SAFETY: The request is ours, and the list has as many entries.
+        unsafe { (*req).sg_cnt = nents as i32 };
+        // SAFETY: The request is ours, and the list describes as many bytes.
+        unsafe { (*req).transfer_len = self.0.data().len() };
         allocated
     }
 
@@ -153,12 +152,16 @@ impl Request {
     /// given, which `nvmet_bdev_execute_rw()` holds against the number of blocks.
     fn fills_its_data(&self) -> bool {
         let req = self.0.req();
-        // SAFETY: The request is ours, and so is its command.
-        if unsafe { bindings::helper_nvme_is_write((*req).cmd) } {
+        // SAFETY: The request is ours.
+        let cmd = unsafe { (*req).cmd };
+        // SAFETY: `cmd` is the entry of the slot, which is ours and has been filled in.
+        if unsafe { bindings::helper_nvme_is_write(cmd) } {
             return true;
         }
-        // SAFETY: The request is ours. The core has set `sq`, which the request keeps.
-        let is_io = unsafe { (*(*req).sq).qid != 0 };
+        // SAFETY: The request is ours.
+        let sq = unsafe { (*req).sq };
+        // SAFETY: The core has set `sq` when it accepted the request, which keeps it.
+        let is_io = unsafe { (*sq).qid != 0 };
         // SAFETY: The request is ours. This is null where there is no namespace of our own, as for
         // what is passed through.
         let ns = unsafe { (*req).ns };
@@ -275,7 +278,8 @@ unsafe impl Linked for Request {
     }
 }
 
-// SAFETY: As above.
+// SAFETY: The slot stays where it is until its handle is made again, and only the handle uses the
+// link.
 unsafe impl Linked for Completed {
     fn into_link(self) -> NonNull<Link> {
         slot::into_link(self.0)

@@ -26,7 +26,9 @@ use crate::bindings;
 ///
 /// Before the core frees a port, it waits for what has been queued here.
 pub(crate) fn workqueue() -> &'static workqueue::Queue {
-    // SAFETY: The core makes the queue when it is loaded and destroys it when it is unloaded,
-    // which it cannot be before this module, and does not reassign the variable in between.
-    unsafe { workqueue::Queue::from_raw(bindings::nvmet_wq) }
+    // SAFETY: The core sets the variable when it is loaded, and does not change it before it is
+    // unloaded, which it cannot be before this module.
+    let queue = unsafe { bindings::nvmet_wq };
+    // SAFETY: The core makes the queue when it is loaded and destroys it when it is unloaded.
+    unsafe { workqueue::Queue::from_raw(queue) }
 }

@@ -67,7 +67,7 @@ impl<'a, T: Transport> Port<'a, T> {
     }
 
     fn addr(&self) -> &bindings::nvmf_disc_rsp_page_entry {
-        // SAFETY: By the invariant.
+        // SAFETY: By the invariant the port is valid while `self` lives, and nobody changes this.
         unsafe { &(*self.raw.as_ptr()).disc_addr }
     }
 
@@ -105,7 +105,7 @@ impl<'a, T: Transport> Port<'a, T> {
     /// How much data a capsule of an I/O queue may hold in bytes; [`None`] if the administrator
     /// leaves that to us (`param_inline_data_size`).
     pub(crate) fn inline_data_size(&self) -> Option<u32> {
-        // SAFETY: By the invariant.
+        // SAFETY: By the invariant the port is valid, and nobody changes this.
         let bytes = unsafe { (*self.raw.as_ptr()).inline_data_size };
         bytes.try_into().ok()
     }
@@ -114,7 +114,7 @@ impl<'a, T: Transport> Port<'a, T> {
     /// (`IOCCSZ` of Identify Controller).
     pub(crate) fn set_inline_data_size(&mut self, bytes: u32) {
         let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
-        // SAFETY: By the invariant.
+        // SAFETY: By the invariant the port is valid, and nobody looks at this yet.
         unsafe { (*self.raw.as_ptr()).inline_data_size = bytes };
     }
 }
@@ -156,7 +156,8 @@ impl_has_work! {
 // SAFETY: The pointer is only followed by users of the port, to what does not change while it is
 // enabled; the rest may be sent.
 unsafe impl Send for Enabled {}
-// SAFETY: As above.
+// SAFETY: The pointer is only followed by users of the port, to what does not change while it is
+// enabled; the rest may be shared.
 unsafe impl Sync for Enabled {}
 
 impl Enabled {

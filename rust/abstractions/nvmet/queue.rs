@@ -96,9 +96,10 @@ impl<T: Transport> SubQueue<T> {
             }),
             GFP_KERNEL,
         )?;
-        // SAFETY: It is zeroed, as C wants it, and will not move.
+        // SAFETY: The completion queue is zeroed, as C wants it, and will not move.
         unsafe { bindings::nvmet_cq_init(inner.cq.get()) };
-        // SAFETY: As above; the completion queue, which it refers to, is freed after it.
+        // SAFETY: The submission queue is zeroed, as C wants it, and will not move; the completion
+        // queue, which it refers to, is freed after it.
         to_result(unsafe { bindings::nvmet_sq_init(inner.sq.get(), inner.cq.get()) })?;
         // INVARIANT: Both are initialised. Had the second failed, the first, which owns nothing
         // yet, would just be freed.
@@ -154,7 +155,7 @@ impl<T: Transport> Drop for SubQueue<T> {
     fn drop(&mut self) {
         // SAFETY: By the invariant it is initialised; it is not used again.
         unsafe { bindings::nvmet_sq_destroy(self.0.sq.get()) };
-        // SAFETY: As above. The reference from its initialisation is ours.
+        // SAFETY: By the invariant it is initialised. The reference from then is ours.
         unsafe { bindings::nvmet_cq_put(self.0.cq.get()) };
     }
 }

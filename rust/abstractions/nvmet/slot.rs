@@ -74,15 +74,14 @@ impl Owned {
             },
             GFP_KERNEL,
         )?);
-        // SAFETY: The slot is valid, and nobody else has seen it.
-        let (req, sqe, cqe) = unsafe { ((*slot).req.get(), (*slot).sqe.get(), (*slot).cqe.get()) };
-        // SAFETY: As above.
-        unsafe { (*req).cmd = sqe };
-        // SAFETY: As above.
-        unsafe { (*req).cqe = cqe };
-        // INVARIANT: It came from `KBox::into_raw`.
-        // SAFETY: That does not return null.
-        Ok(Self(unsafe { NonNull::new_unchecked(slot) }))
+        // SAFETY: `KBox::into_raw` does not return null.
+        // INVARIANT: It came from there, and nobody else has it.
+        let this = Self(unsafe { NonNull::new_unchecked(slot) });
+        // SAFETY: The slot is ours, and its request not in use.
+        unsafe { (*this.req()).cmd = this.slot().sqe.get() };
+        // SAFETY: The slot is ours, and its request not in use.
+        unsafe { (*this.req()).cqe = this.slot().cqe.get() };
+        Ok(this)
     }
 
     /// Gives the slot away.
@@ -126,7 +125,8 @@ impl Owned {
 
     /// The completion queue entry.
     pub(super) fn cqe(&self) -> &[u8; CQE_LEN] {
-        // SAFETY: As for the submission queue entry.
+        // SAFETY: The entry is as long as the array. The slot is ours, and the core does not write
+        // to the completions of commands that it does not have.
         unsafe { &*self.slot().cqe.get().cast() }
     }
 
@@ -177,7 +177,7 @@ impl Owned {
         // SAFETY: By the invariant the slot is valid, and ours; inside `f` it is read only.
         unsafe { (*slot).intercept = true };
         let given_back = f(self.req());
-        // SAFETY: As above.
+        // SAFETY: The slot stays ours: what is given back inside `f` is left to this handle.
         unsafe { (*slot).intercept = false };
         given_back
     }
@@ -185,7 +185,7 @@ impl Owned {
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        // SAFETY: By the invariant.
+        // SAFETY: By the invariant it came from `KBox::into_raw`, and nobody else has it.
         drop(unsafe { KBox::from_raw(self.0.as_ptr()) });
     }
 }
