@@ -191,6 +191,6 @@ unsafe fn is_closing(sk: *const bindings::sock) -> bool {
         bindings::TCP_LAST_ACK,
         bindings::TCP_CLOSE,
     ]
-    // SAFETY: By the contract of this function.
+    // SAFETY: By the contract of this function `sk` is alive.
     .contains(&unsafe { state(sk) })
 }

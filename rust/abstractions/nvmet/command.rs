@@ -227,7 +227,7 @@ impl Completed {
     ///
     /// The core calls `queue_response` with `req`, which is that of a slot.
     pub(super) unsafe fn from_core(req: *mut bindings::nvmet_req) -> Option<Self> {
-        // SAFETY: By the contract of this function.
+        // SAFETY: By the contract of this function the core gives `req`, that of a slot, back.
         unsafe { Owned::from_req(req) }.map(Self)
     }
 
@@ -273,7 +273,8 @@ unsafe impl Linked for Request {
     }
 
     unsafe fn from_link(link: NonNull<Link>) -> Self {
-        // SAFETY: By the contract of this function.
+        // SAFETY: By the contract of this function `link` came from `into_link`, above, and was not
+        // given back since.
         Self(unsafe { slot::from_link(link) })
     }
 }
@@ -286,7 +287,8 @@ unsafe impl Linked for Completed {
     }
 
     unsafe fn from_link(link: NonNull<Link>) -> Self {
-        // SAFETY: By the contract of this function.
+        // SAFETY: By the contract of this function `link` came from `into_link`, above, and was not
+        // given back since.
         Self(unsafe { slot::from_link(link) })
     }
 }
