@@ -8,7 +8,10 @@ mod glue;
 mod host;
 pub mod wire;
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 use abstractions::nvme::transport::Registration;
 
@@ -31,23 +34,19 @@ module! {
     },
 }
 
-/// The module: it serves as long as the transport is registered.
-#[pin_data]
+/// The module: the transport, registered.
 struct NvmeMptcp {
-    #[pin]
-    _registration: Registration<host::Host>,
+    _registration: Registration<host::Context>,
 }
 
-impl kernel::InPlaceModule for NvmeMptcp {
-    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            _registration <- {
-                let context = host::Context::new(
-                    module_parameters::so_priority.value(),
-                    module_parameters::wq_unbound.value(),
-                )?;
-                Registration::new(context)
-            },
+impl kernel::Module for NvmeMptcp {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let context = host::Context::new(
+            module_parameters::so_priority.value(),
+            module_parameters::wq_unbound.value(),
+        )?;
+        Ok(Self {
+            _registration: Registration::new(Arc::new(context, GFP_KERNEL)?)?,
         })
     }
 }

@@ -9,6 +9,7 @@
 //! | [`crc32c`] | the checksum of digests |
 //! | [`llist`] | lists that link their elements through a field of the elements |
 //! | [`mm`] | what allocations of the current task may do |
+//! | `registered` | what a module has registered, for functions that are given nothing to find it by |
 //! | [`workqueue`] | workqueues of one's own, and waiting for work |
 //! | [`net`] | sockets that speak MPTCP, their addresses, callbacks and data |
 //! | `nvme` | the NVMe host core, for fabrics transports |
@@ -29,4 +30,5 @@ pub mod net;
 pub(crate) mod nvme;
 #[cfg(nvme_target)]
 pub(crate) mod nvmet;
+mod registered;
 pub mod workqueue;

@@ -15,6 +15,10 @@ use kernel::{
     container_of,
     prelude::*,
     sync::{
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
         atomic::{
             ordering::Relaxed,
             Atomic, //
@@ -190,42 +194,82 @@ impl Drop for OwnedQueue {
     }
 }
 
+/// The pointer to its item that work holds while it is queued.
+///
+/// # Safety
+///
+/// `RawWorkItem::__enqueue` gives the raw pointer to the item away, if it has queued the work, and
+/// [`QueuedPointer::from_queued`] takes it back.
+pub unsafe trait QueuedPointer<T> {
+    /// Takes the pointer back from work that will not run.
+    ///
+    /// # Safety
+    ///
+    /// `item` was given away by `__enqueue`, and nobody else takes it back.
+    unsafe fn from_queued(item: NonNull<T>) -> Self;
+}
+
+// SAFETY: `__enqueue` uses `Arc::into_raw`.
+unsafe impl<T> QueuedPointer<T> for Arc<T> {
+    unsafe fn from_queued(item: NonNull<T>) -> Self {
+        // SAFETY: By the contract of this function it came from `Arc::into_raw`.
+        unsafe { Arc::from_raw(item.as_ptr()) }
+    }
+}
+
+// SAFETY: `__enqueue` uses `ARef::into_raw`.
+unsafe impl<T: AlwaysRefCounted> QueuedPointer<T> for ARef<T> {
+    unsafe fn from_queued(item: NonNull<T>) -> Self {
+        // SAFETY: By the contract of this function it came from `ARef::into_raw`.
+        unsafe { ARef::from_raw(item) }
+    }
+}
+
+/// The work of `owner`, as C knows it: initialised, and valid as long as `owner` is borrowed.
+fn raw_work<T, const ID: u64>(owner: &T) -> *mut bindings::work_struct
+where
+    T: HasWork<T, ID>,
+{
+    // SAFETY: `owner` is a valid value that holds the work.
+    let work = unsafe { T::raw_get_work(NonNull::from(owner).as_ptr()) };
+    // SAFETY: `work` points to a valid `Work`.
+    unsafe { Work::raw_get(work) }
+}
+
+/// Waits until work that is queued has run. May sleep.
+pub fn flush<T, const ID: u64>(owner: &T)
+where
+    T: WorkItem<ID> + HasWork<T, ID>,
+{
+    // SAFETY: The work is initialised and stays while `owner` is borrowed.
+    unsafe { bindings::flush_work(raw_work::<T, ID>(owner)) };
+}
+
 /// Takes work off its queue, and waits for it if it is running. May sleep.
 ///
 /// The work may be queued again afterwards, so callers first stop whoever queues it.
-pub fn cancel_sync<T, const ID: u64>(owner: &Arc<T>)
+pub fn cancel_sync<T, const ID: u64>(owner: &T)
 where
-    T: WorkItem<ID, Pointer = Arc<T>> + HasWork<T, ID>,
+    T: WorkItem<ID, Pointer: QueuedPointer<T>> + HasWork<T, ID>,
 {
-    let raw = Arc::as_ptr(owner).cast_mut();
-    // SAFETY: `owner` is a valid value that holds the work.
-    let work = unsafe { T::raw_get_work(raw) };
-    // SAFETY: `work` points to a valid `Work`.
-    let work = unsafe { Work::raw_get(work) };
-    // SAFETY: The work is initialised and stays alive because of `owner`.
-    if unsafe { bindings::cancel_work_sync(work) } {
-        // SAFETY: The work was pending and will not run, so the reference that `__enqueue` made
-        // of an `Arc` by `into_raw` has no other owner now.
-        drop(unsafe { Arc::from_raw(raw) });
+    // SAFETY: The work is initialised and stays while `owner` is borrowed.
+    if unsafe { bindings::cancel_work_sync(raw_work::<T, ID>(owner)) } {
+        // SAFETY: The work was queued and will not run.
+        drop(unsafe { T::Pointer::from_queued(owner.into()) });
     }
 }
 
 /// As [`cancel_sync`], for work that may be waiting for its time.
-pub fn cancel_delayed_sync<T, const ID: u64>(owner: &Arc<T>)
+pub fn cancel_delayed_sync<T, const ID: u64>(owner: &T)
 where
-    T: WorkItem<ID, Pointer = Arc<T>> + HasDelayedWork<T, ID>,
+    T: WorkItem<ID, Pointer: QueuedPointer<T>> + HasDelayedWork<T, ID>,
 {
-    let raw = Arc::as_ptr(owner).cast_mut();
-    // SAFETY: `owner` is a valid value that holds the work.
-    let work = unsafe { T::raw_get_work(raw) };
-    // SAFETY: `work` points to a valid `Work`.
-    let work = unsafe { Work::raw_get(work) };
+    let work = raw_work::<T, ID>(owner);
     // SAFETY: `HasDelayedWork` says that it is part of a `delayed_work`.
     let work = unsafe { container_of!(work, bindings::delayed_work, work) };
-    // SAFETY: The work is initialised and stays alive because of `owner`.
+    // SAFETY: The work is initialised and stays while `owner` is borrowed.
     if unsafe { bindings::cancel_delayed_work_sync(work) } {
-        // SAFETY: The work was pending and will not run, so the reference that `__enqueue` made
-        // of an `Arc` by `into_raw` has no other owner now.
-        drop(unsafe { Arc::from_raw(raw) });
+        // SAFETY: The work was queued and will not run.
+        drop(unsafe { T::Pointer::from_queued(owner.into()) });
     }
 }

@@ -12,7 +12,7 @@ use super::{
     bounce::Bounce,
     connection::Connection,
     fault::Fault,
-    Host, //
+    queue::Queue, //
 };
 use crate::{
     abstractions::{
@@ -37,9 +37,9 @@ impl<T> From<PushError<T>> for Fault {
 /// those of requests. Only the first of them may have been sent in part.
 pub(super) struct Batch {
     async_event: KBox<AsyncEvent>,
-    requests: KVec<SendRequest<Host>>,
+    requests: KVec<SendRequest<Queue>>,
     /// Takes the place of `requests` while that is gone through.
-    before: KVec<SendRequest<Host>>,
+    before: KVec<SendRequest<Queue>>,
 }
 
 impl Batch {
@@ -62,7 +62,7 @@ impl Batch {
     }
 
     /// Takes a request out, in any order.
-    pub(super) fn pop(&mut self) -> Option<SendRequest<Host>> {
+    pub(super) fn pop(&mut self) -> Option<SendRequest<Queue>> {
         self.requests.pop()
     }
 
@@ -96,7 +96,7 @@ impl Batch {
     /// If a PDU cannot be made of what the controller asks for.
     pub(super) fn fill(
         &mut self,
-        waiting: &mut Fifo<SendRequest<Host>>,
+        waiting: &mut Fifo<SendRequest<Queue>>,
         connection: &Connection,
     ) -> Result<(), Fault> {
         let layout = &connection.layout;
@@ -154,7 +154,7 @@ impl Batch {
     pub(super) fn advance(
         &mut self,
         mut len: usize,
-        waiting: &mut Fifo<SendRequest<Host>>,
+        waiting: &mut Fifo<SendRequest<Queue>>,
         connection: &Connection,
     ) -> Result<(), Fault> {
         len = len.saturating_sub(self.async_event.advance(len));

@@ -42,19 +42,20 @@ use crate::{
             namespace::Namespace, //
         },
         nvme::{
-            ctrl::{
-                Controller,
-                Expired,
-                State,
-                TimedOut, //
-            },
+            blk_mq::Operations,
+            ctrl::State,
+            ctrl_ops::Controller,
             options::Options,
             request::{
                 Info,
                 SendRequest, //
             },
             status::Failure,
-            transport::Registry, //
+            timeout::{
+                Expired,
+                Verdict, //
+            },
+            transport::Transport, //
         }, //
     },
     wire::PduType,
@@ -70,8 +71,6 @@ const IO_PORT: &CStr = c"4420";
 
 /// The most queues: their numbers have 16 bits.
 const MAX_QUEUES: usize = u16::MAX as usize;
-
-static REGISTRY: Registry<Host> = Registry::new();
 
 type Outcome = core::result::Result<(), Failure>;
 
@@ -152,22 +151,12 @@ fn max_queues(options: &Options) -> usize {
         .min(MAX_QUEUES)
 }
 
-impl Controller for Host {
+#[vtable]
+impl Transport for Context {
     type Module = NvmeMptcp;
-    type Context = Context;
-    type Queue = Queue;
-    type Send = SendState;
-    type Recv = RecvState;
-    type Grant = Grant;
+    type Controller = Host;
 
     const NAME: &'static CStr = c"mptcp";
-    /// What nvmet takes with NVMe/TCP; more ends the connection or fails for good, and MDTS 0 is all
-    /// that it says of that.
-    const MAX_DATA: u32 = 4 << 20;
-
-    fn registry() -> &'static Registry<Self> {
-        &REGISTRY
-    }
 
     fn default_port(options: &Options) -> &'static CStr {
         if options.discovery_nqn() {
@@ -177,7 +166,7 @@ impl Controller for Host {
         }
     }
 
-    fn new(context: &Context, options: &Options) -> Result<Self> {
+    fn create_ctrl(&self, options: &Options) -> Result<Host> {
         if options.wants_tls() {
             pr_err!("TLS is not supported on MPTCP sockets\n");
             return Err(EOPNOTSUPP);
@@ -194,31 +183,39 @@ impl Controller for Host {
         let count = max_queues(options);
         let mut queues = KVec::with_capacity(count, GFP_KERNEL)?;
         for qid in 0..count {
-            queues.push(Queue::new(context, u16::try_from(qid)?)?, GFP_KERNEL)?;
+            queues.push(Queue::new(self, u16::try_from(qid)?)?, GFP_KERNEL)?;
         }
-        Ok(Self {
+        Ok(Host {
             namespace,
             remote,
             source,
-            so_priority: context.so_priority,
+            so_priority: self.so_priority,
             queues,
         })
     }
+}
+
+#[vtable]
+impl Controller for Host {
+    type Transport = Context;
+    type Queue = Queue;
+
+    /// What nvmet takes with NVMe/TCP; more ends the connection or fails for good, and MDTS 0 is all
+    /// that it says of that.
+    const MAX_DATA: u32 = 4 << 20;
 
     fn queue(&self, qid: usize) -> Option<&Arc<Queue>> {
         self.queues.get(qid)
     }
 
-    fn set_up(ctrl: &Ctrl, new: bool) -> Outcome {
-        set_up(ctrl, new)?;
-        if new {
-            let (remote, subsystem) = (ctrl.remote(), ctrl.subsystem_nqn());
-            let host = ctrl.options().host_nqn();
-            dev_info!(
-                ctrl.device(),
-                "new ctrl: NQN \"{subsystem}\", addr {remote}, hostnqn: {host}\n"
-            );
-        }
+    fn set_up(ctrl: &Ctrl) -> Outcome {
+        set_up(ctrl, true)?;
+        let (remote, subsystem) = (ctrl.remote(), ctrl.subsystem_nqn());
+        let host = ctrl.options().host_nqn();
+        dev_info!(
+            ctrl.device(),
+            "new ctrl: NQN \"{subsystem}\", addr {remote}, hostnqn: {host}\n"
+        );
         Ok(())
     }
 
@@ -270,7 +267,7 @@ impl Controller for Host {
         }
     }
 
-    fn delete(ctrl: &Ctrl) {
+    fn delete_ctrl(ctrl: &Ctrl) {
         tear_down(ctrl, true);
     }
 
@@ -283,28 +280,36 @@ impl Controller for Host {
     fn source_address(ctrl: &Ctrl) -> Option<SockAddr> {
         ctrl.admin_queue().ok()?.source_address()
     }
+}
 
-    fn is_live(queue: &Queue) -> bool {
-        queue.is_live()
+#[vtable]
+impl Operations for Queue {
+    type Controller = Host;
+    type Send = SendState;
+    type Recv = RecvState;
+    type Grant = Grant;
+
+    fn is_live(&self) -> bool {
+        self.is_live()
     }
 
-    fn prepare(queue: &Queue, info: &Info, entry: &mut [u8; 64], state: &mut SendState) {
-        queue.prepare(info, entry, state);
+    fn prepare(&self, info: &Info, entry: &mut [u8; 64], state: &mut SendState) {
+        self.prepare(info, entry, state);
     }
 
-    fn queue_rq(queue: &Arc<Queue>, request: SendRequest<Self>, last: bool) {
-        queue.submit(request, last);
+    fn queue_rq(self: &Arc<Self>, request: SendRequest<Self>, last: bool) {
+        self.submit(request, last);
     }
 
-    fn commit_rqs(queue: &Arc<Queue>) {
-        queue.flush();
+    fn commit_rqs(self: &Arc<Self>) {
+        self.flush();
     }
 
-    fn poll(queue: &Arc<Queue>) -> u32 {
-        queue.poll()
+    fn poll(&self) -> u32 {
+        self.poll()
     }
 
-    fn timed_out(ctrl: &Ctrl, queue: &Arc<Queue>, command: &Expired<'_>) -> TimedOut {
+    fn timeout(self: &Arc<Self>, ctrl: &Ctrl, command: &Expired<'_>) -> Verdict {
         dev_warn!(
             ctrl.device(),
             "I/O tag {} ({:04x}) type {} opcode {:#x} ({}) QID {} timeout\n",
@@ -313,17 +318,17 @@ impl Controller for Host {
             PduType::CapsuleCmd as u8,
             command.opcode,
             command.name,
-            queue.id()
+            self.id()
         );
         if ctrl.state() == State::Live {
             // Recovery ends this request among all others.
             ctrl.start_recovery();
-            return TimedOut::Wait;
+            return Verdict::Wait;
         }
         // Whoever sets the controller up or tears it down waits for this request, and cannot be
         // waited for.
-        queue.stop();
-        TimedOut::Complete
+        self.stop();
+        Verdict::Complete
     }
 }
 

@@ -34,8 +34,7 @@ use super::{
         Progress, //
     },
     queue::Queue,
-    recv::Receiver,
-    Host, //
+    recv::Receiver, //
 };
 use crate::{
     abstractions::{
@@ -53,7 +52,7 @@ const PAUSE_MS: u32 = 10;
 
 impl Queue {
     /// Takes a request to send; `last` if no other follows at once.
-    pub(crate) fn submit(self: &Arc<Self>, request: SendRequest<Host>, last: bool) {
+    pub(crate) fn submit(self: &Arc<Self>, request: SendRequest<Queue>, last: bool) {
         self.inbox.push(request);
         if last {
             self.flush();

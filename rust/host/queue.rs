@@ -44,8 +44,7 @@ use super::{
     send::Sender,
     state::State,
     Context,
-    Ctrl,
-    Host, //
+    Ctrl, //
 };
 use crate::{
     abstractions::{
@@ -94,7 +93,7 @@ pub(crate) struct Queue {
     /// The CPU to work on.
     pub(super) io_cpu: AtomicWorkCpu,
     /// Requests that are to be sent.
-    pub(super) inbox: Inbox<SendRequest<Host>>,
+    pub(super) inbox: Inbox<SendRequest<Queue>>,
     /// What the queue is; changed by [`Queue::change`] alone.
     #[pin]
     state: Mutex<State<Open, Started>>,

@@ -14,8 +14,7 @@ use super::{
     connection::Connection,
     fault::Fault,
     queue::Queue,
-    Ctrl,
-    Host, //
+    Ctrl, //
 };
 use crate::{
     abstractions::{
@@ -149,7 +148,7 @@ impl Receiver {
         ctrl: &'a Ctrl,
         command_id: u16,
         unknown: impl FnOnce() -> wire::Error,
-    ) -> Result<RecvRequest<'a, Host>, wire::Error> {
+    ) -> Result<RecvRequest<'a, Queue>, wire::Error> {
         ctrl.find_request(self.qid, command_id).ok_or_else(unknown)
     }
 
@@ -252,7 +251,7 @@ impl Receiver {
         Ok(())
     }
 
-    fn complete(&mut self, request: RecvRequest<'_, Host>, status: u16, result: [u8; 8]) {
+    fn complete(&mut self, request: RecvRequest<'_, Queue>, status: u16, result: [u8; 8]) {
         self.completed = self.completed.saturating_add(1);
         // Bit 0 is the phase.
         let status = match status >> 1 {
@@ -290,7 +289,7 @@ impl Receiver {
 }
 
 /// Checks that a request which succeeds has all of its data.
-fn has_all_data(request: &RecvRequest<'_, Host>) -> Result<(), wire::Error> {
+fn has_all_data(request: &RecvRequest<'_, Queue>) -> Result<(), wire::Error> {
     let info = request.info();
     let got = request.c2h.received();
     if info.is_read && got != info.data_len {

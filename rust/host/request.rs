@@ -8,7 +8,7 @@ use kernel::prelude::*;
 
 use super::{
     bounce::Bounce,
-    Host, //
+    queue::Queue, //
 };
 use crate::{
     abstractions::{
@@ -137,7 +137,7 @@ pub(crate) fn prepare(
 }
 
 /// The PDU of a request that is being sent.
-impl SendRequest<Host> {
+impl SendRequest<Queue> {
     /// Makes the PDU ready to be sent, if it is not.
     ///
     /// # Errors

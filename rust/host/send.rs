@@ -28,7 +28,7 @@ use super::{
     connection::Connection,
     fault::Fault,
     progress::Progress,
-    Host, //
+    queue::Queue, //
 };
 use crate::{
     abstractions::{
@@ -65,7 +65,7 @@ pub(super) struct Sender {
     /// What to send over, while the queue is started.
     connection: Option<Arc<Connection>>,
     /// Requests in the order in which they came, from the inbox.
-    waiting: Fifo<SendRequest<Host>>,
+    waiting: Fifo<SendRequest<Queue>>,
     batch: Batch,
     segments: SegmentBuffer,
     subflows: Subflows,
@@ -113,7 +113,7 @@ impl Sender {
     }
 
     /// Sends nothing any more: requests fail, those in `inbox` too.
-    pub(super) fn close(&mut self, inbox: &Inbox<SendRequest<Host>>) {
+    pub(super) fn close(&mut self, inbox: &Inbox<SendRequest<Queue>>) {
         self.connection = None;
         self.turn_away(inbox);
     }
@@ -121,7 +121,7 @@ impl Sender {
     /// Sends what is in `inbox`, and an Asynchronous Event Request if `async_event` says so.
     pub(super) fn send(
         &mut self,
-        inbox: &Inbox<SendRequest<Host>>,
+        inbox: &Inbox<SendRequest<Queue>>,
         async_event: &Atomic<bool>,
     ) -> Progress {
         let Some(connection) = self.connection.clone().filter(|c| !c.is_broken()) else {
@@ -152,7 +152,7 @@ impl Sender {
     /// Does with requests what is done without a connection: they fail, as those who wait for them
     /// need to know. But not if recovery is about to end them and to try them again later: ended by
     /// us they would come back at once, and be ended again, until their retries are used up.
-    fn turn_away(&mut self, inbox: &Inbox<SendRequest<Host>>) {
+    fn turn_away(&mut self, inbox: &Inbox<SendRequest<Queue>>) {
         let connection = self.connection.as_ref();
         let recovered = connection.is_some_and(|c| c.is_recovered(self.qid));
         inbox.drain_into(&mut self.waiting);

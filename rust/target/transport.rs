@@ -156,6 +156,7 @@ impl Target {
     }
 }
 
+#[vtable]
 impl Transport for Target {
     type Module = crate::NvmetMptcp;
     type Port = Port;

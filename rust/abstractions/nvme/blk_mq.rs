@@ -4,44 +4,105 @@
 //!
 //! C header: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h), `struct blk_mq_ops`.
 
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    mem::ManuallyDrop, //
+};
 
 use kernel::{
     bindings as kernel_bindings,
+    error::VTABLE_DEFAULT_ERROR,
     prelude::*,
-    sync::{
-        Arc,
-        ArcBorrow, //
-    }, //
+    sync::Arc, //
 };
 
 use super::{
-    ctrl::{
-        Controller,
-        Ctrl,
-        Expired,
-        TimedOut, //
-    },
+    ctrl::Ctrl,
+    ctrl_ops::Controller,
     request::{
+        Info,
         RequestData,
         SendRequest, //
+    },
+    timeout::{
+        Expired,
+        Verdict, //
     }, //
 };
 use crate::bindings;
 
-/// The operations of the admin queue.
-pub(super) fn admin_ops<T: Controller>() -> &'static kernel_bindings::blk_mq_ops {
-    &OperationsVTable::<T>::ADMIN
+/// A queue of a controller, as the block layer uses it (`struct blk_mq_ops`).
+///
+/// All functions may sleep unless they say otherwise.
+#[vtable]
+pub(crate) trait Operations: Sized + Send + Sync + 'static {
+    /// The transport's part of the controller that has the queue.
+    type Controller: Controller<Queue = Self>;
+
+    /// What the sending side keeps for each request.
+    type Send: Default + Send;
+
+    /// What the receiving side keeps for each request.
+    type Recv: Default + Send;
+
+    /// What the receiving side tells the sending side when the peer wants more data.
+    type Grant: Copy + Default + Send;
+
+    /// Whether the queue is connected, so that it takes more than the Connect command. Does not
+    /// sleep.
+    fn is_live(&self) -> bool;
+
+    /// Fills in what the transport has to say in the submission queue entry, and what its sending
+    /// side begins with. There is no handle yet. Does not sleep.
+    fn prepare(&self, info: &Info, entry: &mut [u8; 64], state: &mut Self::Send);
+
+    /// Takes a request to send; `last` if no other follows at once.
+    fn queue_rq(self: &Arc<Self>, request: SendRequest<Self>, last: bool);
+
+    /// No other request follows those of which none was `last`.
+    fn commit_rqs(self: &Arc<Self>) {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// How many requests have been completed since the last call. Does not sleep.
+    fn poll(&self) -> u32 {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Deals with a request that has timed out.
+    fn timeout(self: &Arc<Self>, ctrl: &Ctrl<Self::Controller>, command: &Expired<'_>) -> Verdict;
 }
 
-/// The operations of the I/O queues.
-pub(super) fn io_ops<T: Controller>() -> &'static kernel_bindings::blk_mq_ops {
-    &OperationsVTable::<T>::IO
+/// The table of the admin queue.
+pub(super) fn admin_ops<Q: Operations>() -> &'static kernel_bindings::blk_mq_ops {
+    &OperationsVTable::<Q>::ADMIN
 }
 
-struct OperationsVTable<T>(PhantomData<T>);
+/// The table of the I/O queues.
+pub(super) fn io_ops<Q: Operations>() -> &'static kernel_bindings::blk_mq_ops {
+    &OperationsVTable::<Q>::IO
+}
 
-impl<T: Controller> OperationsVTable<T> {
+/// The queue that a hardware context stands for.
+///
+/// # Safety
+///
+/// `hctx` is one of a tag set of a controller with queues `Q`, between `init_hctx` and `exit_hctx`,
+/// and stays there while the result lives.
+pub(super) unsafe fn queue<Q: Operations>(
+    hctx: *mut kernel_bindings::blk_mq_hw_ctx,
+) -> ManuallyDrop<Arc<Q>> {
+    // SAFETY: By the contract of this function `hctx` is valid. The field is the driver's, and does
+    // not change meanwhile.
+    let queue = unsafe { (*hctx).driver_data };
+    // SAFETY: `init_hctx` has put a reference there, which stays until `exit_hctx`; here it is only
+    // borrowed, because what is made of it is not dropped.
+    ManuallyDrop::new(unsafe { Arc::from_raw(queue.cast()) })
+}
+
+struct OperationsVTable<Q>(PhantomData<Q>);
+
+impl<Q: Operations> OperationsVTable<Q> {
     const NONE: kernel_bindings::blk_mq_ops = kernel_bindings::blk_mq_ops {
         queue_rq: None,
         commit_rqs: None,
@@ -66,7 +127,11 @@ impl<T: Controller> OperationsVTable<T> {
 
     const ADMIN: kernel_bindings::blk_mq_ops = kernel_bindings::blk_mq_ops {
         queue_rq: Some(Self::queue_rq),
-        commit_rqs: Some(Self::commit_rqs),
+        commit_rqs: if Q::HAS_COMMIT_RQS {
+            Some(Self::commit_rqs)
+        } else {
+            None
+        },
         timeout: Some(bindings::helper_nvme_timeout),
         complete: Some(bindings::nvme_complete_rq),
         init_hctx: Some(Self::init_hctx::<0>),
@@ -78,20 +143,10 @@ impl<T: Controller> OperationsVTable<T> {
 
     const IO: kernel_bindings::blk_mq_ops = kernel_bindings::blk_mq_ops {
         init_hctx: Some(Self::init_hctx::<1>),
-        poll: Some(Self::poll),
+        poll: if Q::HAS_POLL { Some(Self::poll) } else { None },
         map_queues: Some(Self::map_queues),
         ..Self::ADMIN
     };
-
-    /// The queue that a hardware context stands for.
-    ///
-    /// # Safety
-    ///
-    /// `hctx` is valid for `'a`, between `init_hctx` and `exit_hctx`.
-    unsafe fn queue<'a>(hctx: *mut kernel_bindings::blk_mq_hw_ctx) -> ArcBorrow<'a, T::Queue> {
-        // SAFETY: `init_hctx` put a reference there, which stays until `exit_hctx`.
-        unsafe { ArcBorrow::from_raw((*hctx).driver_data.cast()) }
-    }
 
     /// # Safety
     ///
@@ -100,65 +155,100 @@ impl<T: Controller> OperationsVTable<T> {
         hctx: *mut kernel_bindings::blk_mq_hw_ctx,
         bd: *const kernel_bindings::blk_mq_queue_data,
     ) -> kernel_bindings::blk_status_t {
-        // SAFETY: By the contract of this function.
-        let (rq, last, queue) = unsafe { ((*bd).rq, (*bd).last, Self::queue(hctx)) };
-        // SAFETY: `init_request` has set the controller; the namespace, or null, is the disk's.
-        unsafe {
-            let ctrl = (*bindings::blk_mq_rq_to_pdu(rq).cast::<bindings::nvme_request>()).ctrl;
-            if !bindings::helper_nvme_check_ready(ctrl, rq, T::is_live(&queue)) {
-                return bindings::nvme_fail_nonready_command(ctrl, rq);
-            }
-            let status = bindings::nvme_setup_cmd((*(*hctx).queue).queuedata.cast(), rq);
-            if status != 0 {
-                return status;
-            }
+        // SAFETY: By the contract of this function `bd` is valid.
+        let rq = unsafe { (*bd).rq };
+        // SAFETY: By the contract of this function `bd` is valid.
+        let last = unsafe { (*bd).last };
+        // SAFETY: Requests come between `init_hctx` and `exit_hctx`.
+        let queue = unsafe { queue::<Q>(hctx) };
+
+        // SAFETY: By the contract of this function the request is ours to set up.
+        let status = unsafe { Self::set_up(hctx, rq, queue.is_live()) };
+        if status != bindings::BLK_STS_OK as kernel_bindings::blk_status_t {
+            return status;
         }
         // SAFETY: The request is set up, and started just below.
-        let mut request = unsafe { SendRequest::<T>::new(rq) };
+        let mut request = unsafe { SendRequest::<Q>::new(rq) };
         let info = request.info();
         let (entry, state) = request.entry_and_state();
-        T::prepare(&queue, &info, entry, state);
+        queue.prepare(&info, entry, state);
         // SAFETY: The request is set up; nobody can end it before it is activated.
-        unsafe {
-            bindings::helper_nvme_start_request(rq);
-            request.activate();
+        unsafe { bindings::helper_nvme_start_request(rq) };
+        // SAFETY: The request has been started.
+        unsafe { request.activate() };
+        queue.queue_rq(request, last);
+        status
+    }
+
+    /// Has the core say whether a request may be sent now, and set its command up.
+    ///
+    /// # Safety
+    ///
+    /// blk-mq has given `rq` to `hctx` to be sent.
+    unsafe fn set_up(
+        hctx: *mut kernel_bindings::blk_mq_hw_ctx,
+        rq: *mut kernel_bindings::request,
+        live: bool,
+    ) -> kernel_bindings::blk_status_t {
+        // SAFETY: By the contract of this function it is a request of a controller with queues `Q`.
+        let data = unsafe { RequestData::<Q>::from_request(rq) };
+        // SAFETY: `init_request` has initialised the data, which stay as long as the request.
+        let ctrl = unsafe { data.as_ref() }.ctrl();
+        // SAFETY: The controller has the tag set of the request, so it is alive.
+        if !unsafe { bindings::helper_nvme_check_ready(ctrl, rq, live) } {
+            // SAFETY: The controller is alive, and the request ours and not started.
+            return unsafe { bindings::nvme_fail_nonready_command(ctrl, rq) };
         }
-        T::queue_rq(&queue.into(), request, last);
-        bindings::BLK_STS_OK as kernel_bindings::blk_status_t
+        // SAFETY: By the contract of this function the context is valid.
+        let disk = unsafe { (*hctx).queue };
+        // SAFETY: A context's queue stays as long as the context.
+        let namespace = unsafe { (*disk).queuedata };
+        // SAFETY: The namespace is that of the disk, or null; the request is ours and not started.
+        unsafe { bindings::nvme_setup_cmd(namespace.cast(), rq) }
     }
 
     /// # Safety
     ///
     /// Called by blk-mq after requests of which none was the last.
     unsafe extern "C" fn commit_rqs(hctx: *mut kernel_bindings::blk_mq_hw_ctx) {
-        // SAFETY: By the contract of this function.
-        T::commit_rqs(&unsafe { Self::queue(hctx) }.into());
+        // SAFETY: Requests come between `init_hctx` and `exit_hctx`.
+        unsafe { queue::<Q>(hctx) }.commit_rqs();
     }
 
     /// # Safety
     ///
     /// Called by blk-mq on behalf of somebody who waits for a request by polling.
     ///
-    /// `hctx` is what the request says, read when it may have ended already (`blk_rq_poll()`): null,
-    /// or, if the request is somebody else's by now, one of any of the queues of this tag set.
+    /// `hctx` is what the request says, read when it may have ended already (`blk_rq_poll()`):
+    /// null, or, if the request is somebody else's by now, one of any of the queues of this tag set.
     unsafe extern "C" fn poll(
         hctx: *mut kernel_bindings::blk_mq_hw_ctx,
         _iob: *mut kernel_bindings::io_comp_batch,
     ) -> i32 {
-        // SAFETY: By the contract of this function it is valid if it is not null. The type does not
-        // change, and the queue is there from `init_hctx` to `exit_hctx`.
-        let is_polled = !hctx.is_null()
-            && unsafe {
-                u32::from((*hctx).type_) == bindings::hctx_type_HCTX_TYPE_POLL
-                    && !(*hctx).driver_data.is_null()
-            };
-        if !is_polled {
+        // SAFETY: By the contract of this function it is null or one of this tag set.
+        if !unsafe { Self::is_polled(hctx) } {
             // An error ends the loop: whoever waits looks at the request again.
             return EAGAIN.to_errno();
         }
-        // SAFETY: By the contract of this function, and it is not null.
-        let completed = T::poll(&unsafe { Self::queue(hctx) }.into());
+        // SAFETY: It has a queue, which is there from `init_hctx` to `exit_hctx`.
+        let completed = unsafe { queue::<Q>(hctx) }.poll();
         i32::try_from(completed).unwrap_or(i32::MAX)
+    }
+
+    /// Whether a context is one of a queue for polling.
+    ///
+    /// # Safety
+    ///
+    /// `hctx` is null or a context of this tag set.
+    unsafe fn is_polled(hctx: *mut kernel_bindings::blk_mq_hw_ctx) -> bool {
+        if hctx.is_null() {
+            return false;
+        }
+        // SAFETY: By the contract of this function it is valid. The type does not change.
+        let kind = u32::from(unsafe { (*hctx).type_ });
+        // SAFETY: By the contract of this function it is valid. The field is the driver's.
+        let queue = unsafe { (*hctx).driver_data };
+        kind == bindings::hctx_type_HCTX_TYPE_POLL && !queue.is_null()
     }
 
     /// # Safety
@@ -170,11 +260,12 @@ impl<T: Controller> OperationsVTable<T> {
         index: u32,
     ) -> i32 {
         // SAFETY: The core makes the controller the tag set's `driver_data`.
-        let ctrl = unsafe { Ctrl::<T>::from_raw(data.cast()) };
+        let ctrl = unsafe { Ctrl::<Q::Controller>::from_raw(data.cast()) };
         match ctrl.queue(index.saturating_add(FIRST) as usize) {
             Some(queue) => {
+                let queue = Arc::into_raw(queue.clone()).cast_mut().cast();
                 // SAFETY: `hctx` is new; the field is the driver's.
-                unsafe { (*hctx).driver_data = Arc::into_raw(queue.clone()).cast_mut().cast() };
+                unsafe { (*hctx).driver_data = queue };
                 0
             }
             None => EINVAL.to_errno(),
@@ -185,10 +276,11 @@ impl<T: Controller> OperationsVTable<T> {
     ///
     /// Called by blk-mq once for an `hctx` that is not used any more.
     unsafe extern "C" fn exit_hctx(hctx: *mut kernel_bindings::blk_mq_hw_ctx, _index: u32) {
-        // SAFETY: The field is the driver's, and nobody changes it meanwhile.
-        let queue = unsafe { core::mem::replace(&mut (*hctx).driver_data, core::ptr::null_mut()) };
+        // SAFETY: By the contract of this function nobody else uses the field, the driver's.
+        let place = unsafe { &mut (*hctx).driver_data };
+        let queue = core::mem::replace(place, core::ptr::null_mut());
         // SAFETY: `init_hctx` made the pointer; it is not used again.
-        drop(unsafe { Arc::from_raw(queue.cast::<T::Queue>()) });
+        drop(unsafe { Arc::from_raw(queue.cast::<Q>()) });
     }
 
     /// # Safety
@@ -200,9 +292,10 @@ impl<T: Controller> OperationsVTable<T> {
         _index: u32,
         _numa_node: i32,
     ) -> i32 {
-        // SAFETY: By the contract of this function. The core makes the controller the tag set's
-        // `driver_data`.
-        unsafe { RequestData::<T>::init(rq, (*set).driver_data.cast()) };
+        // SAFETY: By the contract of this function the tag set is valid.
+        let ctrl = unsafe { (*set).driver_data };
+        // SAFETY: The core makes the controller the tag set's `driver_data`. The request is new.
+        unsafe { RequestData::<Q>::init(rq, ctrl.cast()) };
         0
     }
 
@@ -214,73 +307,19 @@ impl<T: Controller> OperationsVTable<T> {
         rq: *mut kernel_bindings::request,
         _index: u32,
     ) {
-        // SAFETY: By the contract of this function; requests that are freed are not in flight.
-        unsafe { RequestData::<T>::exit(rq) };
+        // SAFETY: By the contract of this function; a request that is freed is not in flight.
+        unsafe { RequestData::<Q>::exit(rq) };
     }
 
     /// # Safety
     ///
     /// Called by blk-mq to distribute CPUs over the queues of `set`.
     unsafe extern "C" fn map_queues(set: *mut kernel_bindings::blk_mq_tag_set) {
-        // SAFETY: As in `init_request`. The only tag set that asks for this is that for I/O.
-        unsafe { Ctrl::<T>::from_raw((*set).driver_data.cast()).map_queues() };
-    }
-}
-
-/// Deals with a request of `Ctrl<T>` that has timed out.
-///
-/// # Safety
-///
-/// Called by blk-mq, which keeps the request from being completed otherwise.
-pub(super) unsafe fn timed_out<T: Controller>(rq: *mut kernel_bindings::request) -> u32 {
-    // SAFETY: By the contract of this function. The request's data stays while this runs.
-    let (ctrl, data, queue) = unsafe {
-        let data = RequestData::<T>::from_request(rq).as_ref();
-        let ctrl = Ctrl::<T>::from_raw(data.ctrl());
-        let queue = OperationsVTable::<T>::queue((*rq).mq_hctx);
-        (ctrl, data, queue)
-    };
-    // SAFETY: By the contract of this function. A command does not change after the request has been
-    // started, whoever sends it meanwhile; names are static.
-    let command = unsafe {
-        let is_admin = (*(*rq).q).tag_set == ctrl.admin_tag_set.get();
-        let raw = (*bindings::blk_mq_rq_to_pdu(rq).cast::<bindings::nvme_request>()).cmd;
-        Expired {
-            tag: (*rq).tag,
-            command_id: data.info().command_id,
-            // The first byte of every kind of command.
-            opcode: *raw.cast(),
-            name: CStr::from_char_ptr(bindings::helper_nvme_opcode_str((!is_admin).into(), raw)),
-        }
-    };
-    match T::timed_out(ctrl, &queue.into(), &command) {
-        TimedOut::Complete => {
-            if data.abandon() {
-                // SAFETY: The request has been started; nobody uses or completes it any more.
-                unsafe { bindings::helper_nvmf_complete_timed_out_request(rq) };
-            }
-            bindings::blk_eh_timer_return_BLK_EH_DONE
-        }
-        TimedOut::Wait => bindings::blk_eh_timer_return_BLK_EH_RESET_TIMER,
-    }
-}
-
-/// What `helper_nvme_timeout` calls.
-///
-/// # Safety
-///
-/// `rq` is a request of a `Ctrl`, that has timed out.
-#[no_mangle]
-unsafe extern "C" fn rust_nvme_request_timeout(rq: *mut kernel_bindings::request) -> u32 {
-    /// The beginning of every `Ctrl<T>`.
-    #[repr(C)]
-    struct Head {
-        raw: bindings::nvme_ctrl,
-        timeout: unsafe fn(*mut kernel_bindings::request) -> u32,
-    }
-    // SAFETY: Every `Ctrl<T>` begins with a `Head`, and made its own function of it.
-    unsafe {
-        let ctrl = (*bindings::blk_mq_rq_to_pdu(rq).cast::<bindings::nvme_request>()).ctrl;
-        ((*ctrl.cast::<Head>()).timeout)(rq)
+        // SAFETY: By the contract of this function the tag set is valid.
+        let ctrl = unsafe { (*set).driver_data };
+        // SAFETY: The core makes the controller the tag set's `driver_data`.
+        let ctrl = unsafe { Ctrl::<Q::Controller>::from_raw(ctrl.cast()) };
+        // SAFETY: The only tag set that asks for this is that for I/O.
+        unsafe { ctrl.map_queues() };
     }
 }

@@ -26,26 +26,29 @@ use kernel::{
                 Release, //
             },
             Atomic, //
-        },
-        Arc, //
+        }, //
     },
-    types::Opaque, //
+    types::Opaque,
+    workqueue::{
+        new_delayed_work,
+        new_work,
+        DelayedWork,
+        Work, //
+    }, //
 };
 
 use super::{
-    options::Options,
-    request::{
-        Info,
-        RecvRequest,
-        SendRequest, //
+    ctrl_ops::Controller,
+    ctrl_work::{
+        self,
+        RECONNECTION,
+        RECOVERY, //
     },
-    status::Failure,
-    transport::Registry, //
+    options::Options,
+    request::RecvRequest,
+    timeout::timed_out, //
 };
-use crate::{
-    abstractions::net::address::SockAddr,
-    bindings, //
-};
+use crate::bindings;
 
 /// The state of a controller (`enum nvme_ctrl_state`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,108 +65,6 @@ pub(crate) enum State {
     Deleting,
 }
 
-/// The command of a request that has timed out.
-pub(crate) struct Expired<'a> {
-    /// The tag of the request.
-    pub(crate) tag: i32,
-    /// The command identifier: the tag, and a generation.
-    pub(crate) command_id: u16,
-    /// The opcode.
-    pub(crate) opcode: u8,
-    /// The name of the command.
-    pub(crate) name: &'a CStr,
-}
-
-/// What the block layer does with a request that has timed out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TimedOut {
-    /// It is completed: the transport has stopped its queue.
-    Complete,
-    /// It gets more time: something is under way that ends it.
-    Wait,
-}
-
-/// A fabrics transport, seen from one of its controllers.
-///
-/// All functions may sleep unless they say otherwise.
-pub(crate) trait Controller: Sized + Send + Sync + 'static {
-    /// The module that this is part of.
-    type Module: kernel::ModuleMetadata;
-
-    /// What all controllers share.
-    type Context: Send + Sync + 'static;
-
-    /// A queue, the admin queue being number 0.
-    type Queue: Send + Sync + 'static;
-
-    /// What the sending side keeps for each request.
-    type Send: Default + Send;
-
-    /// What the receiving side keeps for each request.
-    type Recv: Default + Send;
-
-    /// What the receiving side tells the sending side when the peer wants more data.
-    type Grant: Copy + Default + Send;
-
-    /// The most data that a command has, in bytes, even if the controller names no limit.
-    const MAX_DATA: u32;
-
-    /// The name of the transport, as users write it.
-    const NAME: &'static CStr;
-
-    /// The controllers of this transport.
-    fn registry() -> &'static Registry<Self>;
-
-    /// The port to connect to if the user names none.
-    fn default_port(options: &Options) -> &'static CStr;
-
-    /// Makes the transport's part of a controller, without connecting.
-    fn new(context: &Self::Context, options: &Options) -> Result<Self>;
-
-    /// The queue with number `qid`.
-    fn queue(&self, qid: usize) -> Option<&Arc<Self::Queue>>;
-
-    /// Connects the queues and makes the controller live; `new` if it never was.
-    fn set_up(ctrl: &Ctrl<Self>, new: bool) -> core::result::Result<(), Failure>;
-
-    /// Tears the connections down, after an error, and sees to it that they are made again.
-    fn recover(ctrl: &Ctrl<Self>);
-
-    /// Tries to make the connections again.
-    fn reconnect(ctrl: &Ctrl<Self>);
-
-    /// Tears the connections down in an orderly way, and makes them again.
-    fn reset(ctrl: &Ctrl<Self>);
-
-    /// Tears the connections down in an orderly way, for good.
-    fn delete(ctrl: &Ctrl<Self>);
-
-    /// Sends an Asynchronous Event Request.
-    fn submit_async_event(ctrl: &Ctrl<Self>);
-
-    /// The address that the admin queue is connected from.
-    fn source_address(ctrl: &Ctrl<Self>) -> Option<SockAddr>;
-
-    /// Whether the queue is connected. Does not sleep.
-    fn is_live(queue: &Self::Queue) -> bool;
-
-    /// Fills in what the transport has to say in the submission queue entry, and what its sending
-    /// side begins with. There is no handle yet.
-    fn prepare(queue: &Self::Queue, info: &Info, entry: &mut [u8; 64], state: &mut Self::Send);
-
-    /// Takes a request to send; `last` if no other follows at once.
-    fn queue_rq(queue: &Arc<Self::Queue>, request: SendRequest<Self>, last: bool);
-
-    /// Says that no other request follows those of which none was `last`.
-    fn commit_rqs(queue: &Arc<Self::Queue>);
-
-    /// How many requests have been completed since the last call. Does not sleep.
-    fn poll(queue: &Arc<Self::Queue>) -> u32;
-
-    /// Deals with a request that has timed out.
-    fn timed_out(ctrl: &Ctrl<Self>, queue: &Arc<Self::Queue>, command: &Expired<'_>) -> TimedOut;
-}
-
 /// A controller: the core's part, tag sets and works, and the transport's part.
 ///
 /// # Invariants
@@ -175,16 +76,17 @@ pub(crate) trait Controller: Sized + Send + Sync + 'static {
 pub(crate) struct Ctrl<T: Controller> {
     #[pin]
     raw: Opaque<bindings::nvme_ctrl>,
-    /// [`T::timed_out`](Controller::timed_out), for a C function that does not know `T`.
-    pub(super) timeout: unsafe fn(*mut kernel_bindings::request) -> u32,
+    /// [`timed_out`] for the queues of `T`, for a C function that does not know them. It stands
+    /// where `Head` there says.
+    timed_out: unsafe fn(*mut kernel_bindings::request) -> u32,
     #[pin]
     pub(super) admin_tag_set: Opaque<kernel_bindings::blk_mq_tag_set>,
     #[pin]
     pub(super) io_tag_set: Opaque<kernel_bindings::blk_mq_tag_set>,
     #[pin]
-    pub(super) recovery: Opaque<kernel_bindings::work_struct>,
+    pub(super) recovery: Work<Self, RECOVERY>,
     #[pin]
-    pub(super) reconnection: Opaque<kernel_bindings::delayed_work>,
+    pub(super) reconnection: DelayedWork<Self, RECONNECTION>,
     /// How many I/O queues there are of each type. Changed by whoever sets the controller up.
     pub(super) io_queues: UnsafeCell<[u32; 3]>,
     /// Whether the controller, once created, owns its options.
@@ -194,7 +96,8 @@ pub(crate) struct Ctrl<T: Controller> {
 
 // SAFETY: The core's part is made to be used from any task; the transport's part is `Send`.
 unsafe impl<T: Controller> Send for Ctrl<T> {}
-// SAFETY: As above, and `Sync`. `io_queues` is changed only while nobody reads it.
+// SAFETY: The core's part is made to be used by several tasks; the transport's part is `Sync`, and
+// `io_queues` is changed only while nobody reads it.
 unsafe impl<T: Controller> Sync for Ctrl<T> {}
 
 impl<T: Controller> Deref for Ctrl<T> {
@@ -224,27 +127,28 @@ impl<T: Controller> Ctrl<T> {
     pub(super) fn init(options: &Options, data: T) -> impl PinInit<Self> + use<'_, T> {
         pin_init!(Self {
             raw <- Opaque::ffi_init(|raw: *mut bindings::nvme_ctrl| {
-                // SAFETY: `raw` is a place for a controller. Zeroes are what C starts from.
-                unsafe {
-                    raw.write_bytes(0, 1);
-                    (*raw).opts = options.as_raw();
-                    (*raw).queue_count = options
-                        .nr_io_queues()
-                        .saturating_add(options.nr_write_queues())
-                        .saturating_add(options.nr_poll_queues())
-                        .saturating_add(1);
-                    // The core bounds the queue size to 16..=1024.
-                    (*raw).sqsize = options.queue_size().saturating_sub(1) as u16;
-                    (*raw).kato = options.kato();
-                    // The core lowers it to what the controller says.
-                    (*raw).max_hw_sectors = T::MAX_DATA >> bindings::SECTOR_SHIFT;
-                }
+                // SAFETY: `raw` is a place for a controller.
+                unsafe { raw.write_bytes(0, 1) };
+                // SAFETY: Nobody else has the place. Zeroes are what C starts from.
+                let ctrl = unsafe { &mut *raw };
+                ctrl.opts = options.as_raw();
+                ctrl.queue_count = options
+                    .nr_io_queues()
+                    .saturating_add(options.nr_write_queues())
+                    .saturating_add(options.nr_poll_queues())
+                    .saturating_add(1);
+                // The core bounds the queue size to 16..=1024.
+                ctrl.sqsize = options.queue_size().saturating_sub(1) as u16;
+                ctrl.kato = options.kato();
+                // The core lowers it to what the controller says.
+                ctrl.max_hw_sectors = T::MAX_DATA >> bindings::SECTOR_SHIFT;
+                ctrl_work::init_reset_work::<T>(&mut ctrl.reset_work);
             }),
-            timeout: super::blk_mq::timed_out::<T>,
+            timed_out: timed_out::<T::Queue>,
             admin_tag_set <- Opaque::zeroed(),
             io_tag_set <- Opaque::zeroed(),
-            recovery <- Opaque::zeroed(),
-            reconnection <- Opaque::zeroed(),
+            recovery <- new_work!("nvme_mptcp::Ctrl::recovery"),
+            reconnection <- new_delayed_work!("nvme_mptcp::Ctrl::reconnection"),
             io_queues: UnsafeCell::new([0; 3]),
             created: Atomic::new(false),
             data,
@@ -257,7 +161,8 @@ impl<T: Controller> Ctrl<T> {
     ///
     /// `raw` is the first field of a `Ctrl<T>` that is valid for `'a`.
     pub(super) unsafe fn from_raw<'a>(raw: *mut bindings::nvme_ctrl) -> &'a Self {
-        // SAFETY: By the contract of this function.
+        // SAFETY: By the contract of this function it points to a `Ctrl<T>`, the first field being
+        // at the address of the whole.
         unsafe { &*raw.cast() }
     }
 
@@ -273,20 +178,26 @@ impl<T: Controller> Ctrl<T> {
 
     /// The device, for messages.
     pub(crate) fn device(&self) -> &Device {
+        // SAFETY: The controller is valid, and the field set by `nvme_init_ctrl`.
+        let device = unsafe { (*self.as_raw()).device };
         // SAFETY: By the type invariant the device lives as long as the controller.
-        unsafe { Device::from_raw((*self.as_raw()).device) }
+        unsafe { Device::from_raw(device) }
     }
 
     /// The options of the connect.
     pub(crate) fn options(&self) -> &Options {
-        // SAFETY: By the type invariant.
-        unsafe { Options::from_raw((*self.as_raw()).opts) }
+        // SAFETY: The controller is valid, and the field does not change.
+        let options = unsafe { (*self.as_raw()).opts };
+        // SAFETY: By the type invariant the options are valid.
+        unsafe { Options::from_raw(options) }
     }
 
     /// The NQN of the subsystem.
     pub(crate) fn subsystem_nqn(&self) -> &CStr {
+        // SAFETY: The controller is valid, and has options.
+        let nqn = unsafe { bindings::helper_nvmf_ctrl_subsysnqn(self.as_raw()) };
         // SAFETY: The string lives as long as the controller.
-        unsafe { CStr::from_char_ptr(bindings::helper_nvmf_ctrl_subsysnqn(self.as_raw())) }
+        unsafe { CStr::from_char_ptr(nqn) }
     }
 
     /// The state at this moment. Does not sleep.
@@ -317,21 +228,34 @@ impl<T: Controller> Ctrl<T> {
 
     /// Finds the request in flight on queue `qid` that has `command_id`, unless somebody receives
     /// for it at the moment. Does not sleep.
-    pub(crate) fn find_request(&self, qid: u16, command_id: u16) -> Option<RecvRequest<'_, T>> {
-        let (set, index) = match qid.checked_sub(1) {
+    pub(crate) fn find_request(
+        &self,
+        qid: u16,
+        command_id: u16,
+    ) -> Option<RecvRequest<'_, T::Queue>> {
+        let (set, index) = self.tag_set_of(qid);
+        // SAFETY: The tag set is part of the controller.
+        let count = unsafe { (*set).nr_hw_queues };
+        // SAFETY: The tag set is part of the controller.
+        let all = unsafe { (*set).tags };
+        if index >= count || all.is_null() {
+            return None;
+        }
+        // SAFETY: The tag set is allocated before a queue receives, and freed after that. The array
+        // has an entry for each of its queues.
+        let tags = unsafe { *all.wrapping_add(index as usize) };
+        if tags.is_null() {
+            return None;
+        }
+        // SAFETY: They are the tags of a queue of `self`, which stay as long as the queue receives.
+        unsafe { RecvRequest::find(tags, command_id) }
+    }
+
+    /// The tag set that queue `qid` belongs to, and the queue's index there.
+    pub(super) fn tag_set_of(&self, qid: u16) -> (*mut kernel_bindings::blk_mq_tag_set, u32) {
+        match qid.checked_sub(1) {
             None => (self.admin_tag_set.get(), 0),
             Some(index) => (self.io_tag_set.get(), u32::from(index)),
-        };
-        // SAFETY: The tag set is allocated before a queue receives, and freed after that.
-        unsafe {
-            if index >= (*set).nr_hw_queues || (*set).tags.is_null() {
-                return None;
-            }
-            let tags = *(*set).tags.add(index as usize);
-            if tags.is_null() {
-                return None;
-            }
-            RecvRequest::find(tags, command_id)
         }
     }
 

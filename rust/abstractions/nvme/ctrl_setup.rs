@@ -11,15 +11,10 @@ use kernel::prelude::*;
 
 use super::{
     blk_mq,
-    ctrl::{
-        Controller,
-        Ctrl, //
-    },
+    ctrl::Ctrl,
+    ctrl_ops::Controller,
     options::Options,
-    request::{
-        self,
-        RequestData, //
-    },
+    request::RequestData,
     status::Failure, //
 };
 use crate::bindings;
@@ -75,27 +70,13 @@ impl<T: Controller> Ctrl<T> {
         fn unfreeze => nvme_unfreeze;
     }
 
-    /// Ends every request of the I/O queues, which should be stopped: one that a handle exists of
-    /// is not completed before that is given up.
-    pub(crate) fn cancel_io_requests(&self) {
-        // SAFETY: The controller is valid; its tag sets are null or those that it allocated.
-        unsafe { request::cancel_all::<T>((*self.as_raw()).tagset) };
-    }
-
-    /// As [`Ctrl::cancel_io_requests`], for the admin queue.
-    pub(crate) fn cancel_admin_requests(&self) {
-        // SAFETY: As above.
-        unsafe { request::cancel_all::<T>((*self.as_raw()).admin_tagset) };
-    }
-
     /// Waits for timeouts and works of the admin queue that are under way.
     pub(crate) fn sync_admin_queue(&self) {
-        // SAFETY: The controller is valid; its admin queue exists as long as its tag set.
-        unsafe {
-            let queue = (*self.as_raw()).admin_q;
-            if !queue.is_null() {
-                bindings::blk_sync_queue(queue);
-            }
+        // SAFETY: The controller is valid; the field is set and reset by whoever sets it up.
+        let queue = unsafe { (*self.as_raw()).admin_q };
+        if !queue.is_null() {
+            // SAFETY: The admin queue exists as long as its tag set, and that until this returns.
+            unsafe { bindings::blk_sync_queue(queue) };
         }
     }
 
@@ -146,8 +127,8 @@ impl<T: Controller> Ctrl<T> {
             bindings::nvme_alloc_admin_tag_set(
                 self.as_raw(),
                 self.admin_tag_set.get(),
-                blk_mq::admin_ops::<T>(),
-                size_of::<RequestData<T>>() as u32,
+                blk_mq::admin_ops::<T::Queue>(),
+                size_of::<RequestData<T::Queue>>() as u32,
             )
         })
     }
@@ -159,14 +140,15 @@ impl<T: Controller> Ctrl<T> {
         } else {
             bindings::hctx_type_HCTX_TYPE_POLL
         };
-        // SAFETY: As above.
+        // SAFETY: The controller is valid; the tag set is part of it and not allocated. The
+        // operations know requests with this much data.
         Failure::check(unsafe {
             bindings::nvme_alloc_io_tag_set(
                 self.as_raw(),
                 self.io_tag_set.get(),
-                blk_mq::io_ops::<T>(),
+                blk_mq::io_ops::<T::Queue>(),
                 nr_maps,
-                size_of::<RequestData<T>>() as u32,
+                size_of::<RequestData<T::Queue>>() as u32,
             )
         })
     }
@@ -222,15 +204,14 @@ impl<T: Controller> Ctrl<T> {
     /// Bounds the entries of an I/O queue by the commands that the controller takes at a time, and
     /// returns that number if it was less.
     pub(crate) fn clamp_queue_size(&self) -> Option<u32> {
-        // SAFETY: The controller is valid and being set up.
-        unsafe {
-            let maxcmd = u32::from((*self.as_raw()).maxcmd);
-            if self.queue_size() <= maxcmd {
-                return None;
-            }
-            (*self.as_raw()).sqsize = maxcmd.saturating_sub(1) as u16;
-            Some(maxcmd)
+        // SAFETY: The controller is valid.
+        let maxcmd = u32::from(unsafe { (*self.as_raw()).maxcmd });
+        if self.queue_size() <= maxcmd {
+            return None;
         }
+        // SAFETY: The controller is valid, and set up by this task alone.
+        unsafe { (*self.as_raw()).sqsize = maxcmd.saturating_sub(1) as u16 };
+        Some(maxcmd)
     }
 
     /// Whether another controller of `self`'s transport serves the same host and subsystem at the

@@ -2,72 +2,96 @@
 
 //! The works of a controller: recovery from errors, reconnection, reset.
 //!
-//! They do not hold references. The core stops a controller, which waits for them, before it gives
-//! up its own reference.
+//! Those of our own hold a reference to the controller while they are queued. That of reset is the
+//! core's, which queues it and waits for it, and needs none.
+//!
+//! C counterparts: `nvme_tcp_error_recovery_work()`, `nvme_tcp_reconnect_ctrl_work()`,
+//! `nvme_reset_ctrl_work()`.
 
 use kernel::{
     bindings as kernel_bindings,
     container_of,
     dev_warn,
     prelude::*,
-    sync::atomic::{
-        ordering::Relaxed,
-        Atomic, //
+    sync::{
+        aref::ARef,
+        atomic::{
+            ordering::Relaxed,
+            Atomic, //
+        }, //
+    },
+    workqueue::{
+        impl_has_delayed_work,
+        impl_has_work,
+        Queue,
+        WorkItem, //
     }, //
 };
 
-use super::ctrl::{
-    Controller,
-    Ctrl,
-    State, //
+use super::{
+    ctrl::{
+        Ctrl,
+        State, //
+    },
+    ctrl_ops::Controller, //
 };
-use crate::bindings;
+use crate::{
+    abstractions::workqueue::{
+        cancel_delayed_sync,
+        flush, //
+    },
+    bindings, //
+};
+
+/// Which work recovers from an error.
+pub(super) const RECOVERY: u64 = 1;
+
+/// Which work tries to connect again.
+pub(super) const RECONNECTION: u64 = 2;
+
+impl_has_work! {
+    impl{T: Controller} HasWork<Self, RECOVERY> for Ctrl<T> { self.recovery }
+}
+
+impl_has_delayed_work! {
+    impl{T: Controller} HasDelayedWork<Self, RECONNECTION> for Ctrl<T> { self.reconnection }
+}
+
+impl<T: Controller> WorkItem<RECOVERY> for Ctrl<T> {
+    type Pointer = ARef<Self>;
+
+    fn run(this: ARef<Self>) {
+        T::recover(&this);
+    }
+}
+
+impl<T: Controller> WorkItem<RECONNECTION> for Ctrl<T> {
+    type Pointer = ARef<Self>;
+
+    fn run(this: ARef<Self>) {
+        T::reconnect(&this);
+    }
+}
+
+/// The core's workqueue for what may wait for a reset (`nvme_wq`).
+fn workqueue() -> &'static Queue {
+    // SAFETY: The core sets the variable when it is loaded, and does not change it before it is
+    // unloaded, which it cannot be before this module.
+    let queue = unsafe { bindings::nvme_wq };
+    // SAFETY: The core makes the queue when it is loaded and destroys it when it is unloaded.
+    unsafe { Queue::from_raw(queue) }
+}
+
+/// The core's workqueue for resets and what is like them (`nvme_reset_wq`).
+fn reset_workqueue() -> &'static Queue {
+    // SAFETY: The core sets the variable when it is loaded, and does not change it before it is
+    // unloaded, which it cannot be before this module.
+    let queue = unsafe { bindings::nvme_reset_wq };
+    // SAFETY: The core makes the queue when it is loaded and destroys it when it is unloaded.
+    unsafe { Queue::from_raw(queue) }
+}
 
 impl<T: Controller> Ctrl<T> {
-    /// Initialises the works.
-    ///
-    /// # Safety
-    ///
-    /// Called once, before anybody else uses the controller.
-    pub(super) unsafe fn init_works(&self) {
-        let reset_key = kernel::static_lock_class!();
-        let recovery_key = kernel::static_lock_class!();
-        let reconnection_key = kernel::static_lock_class!();
-        let timer_key = kernel::static_lock_class!();
-        // SAFETY: By the contract of this function; the functions are those of this type, and the
-        // keys are static.
-        unsafe {
-            bindings::init_work_with_key(
-                &raw mut (*self.as_raw()).reset_work,
-                Some(reset::<T>),
-                false,
-                c"nvme_mptcp::Ctrl::reset".as_char_ptr(),
-                reset_key.as_ptr(),
-            );
-            bindings::init_work_with_key(
-                self.recovery.get(),
-                Some(recover::<T>),
-                false,
-                c"nvme_mptcp::Ctrl::recovery".as_char_ptr(),
-                recovery_key.as_ptr(),
-            );
-            bindings::init_work_with_key(
-                &raw mut (*self.reconnection.get()).work,
-                Some(reconnect::<T>),
-                false,
-                c"nvme_mptcp::Ctrl::reconnection".as_char_ptr(),
-                reconnection_key.as_ptr(),
-            );
-            bindings::timer_init_key(
-                &raw mut (*self.reconnection.get()).timer,
-                Some(bindings::delayed_work_timer_fn),
-                bindings::TIMER_IRQSAFE,
-                c"nvme_mptcp::Ctrl::reconnection".as_char_ptr(),
-                timer_key.as_ptr(),
-            );
-        }
-    }
-
     /// Starts recovery from an error, unless the controller is being reset or removed already; says
     /// whether it did. From any context.
     pub(crate) fn start_recovery(&self) -> bool {
@@ -75,28 +99,26 @@ impl<T: Controller> Ctrl<T> {
             return false;
         }
         dev_warn!(self.device(), "starting error recovery\n");
-        // SAFETY: The work is initialised; whoever frees the controller waits for it.
-        unsafe {
-            bindings::queue_work_on(
-                bindings::wq_misc_consts_WORK_CPU_UNBOUND as i32,
-                bindings::nvme_reset_wq,
-                self.recovery.get(),
-            )
-        };
+        // Whoever has made it resetting is alone; it is not queued already.
+        let _ = reset_workqueue().enqueue::<_, RECOVERY>(self.to_ref());
         true
     }
 
     /// Waits for an asynchronous event that is being dealt with. May sleep.
     pub(crate) fn flush_async_event(&self) {
-        // SAFETY: The core has initialised the work.
-        unsafe { bindings::flush_work(&raw mut (*self.as_raw()).async_event_work) };
+        // SAFETY: The work is part of the controller.
+        let work = unsafe { &raw mut (*self.as_raw()).async_event_work };
+        // SAFETY: The core has initialised the work, which stays as long as `self`.
+        unsafe { bindings::flush_work(work) };
     }
 
     /// Takes the submission of Asynchronous Event Requests off its queue, or waits for it. May
     /// sleep.
     pub(crate) fn cancel_async_event(&self) {
-        // SAFETY: The core has initialised the work.
-        unsafe { bindings::cancel_work_sync(&raw mut (*self.as_raw()).async_event_work) };
+        // SAFETY: The work is part of the controller.
+        let work = unsafe { &raw mut (*self.as_raw()).async_event_work };
+        // SAFETY: The core has initialised the work, which stays as long as `self`.
+        unsafe { bindings::cancel_work_sync(work) };
     }
 
     /// Tries to reconnect after the delay that the user chose, if the core says that it is worth
@@ -107,84 +129,52 @@ impl<T: Controller> Ctrl<T> {
             return false;
         }
         let delay = self.options().reconnect_delay().saturating_mul(1000);
-        // SAFETY: The work is initialised; whoever frees the controller waits for it.
-        unsafe {
-            bindings::queue_delayed_work_on(
-                bindings::wq_misc_consts_WORK_CPU_UNBOUND as i32,
-                bindings::nvme_wq,
-                self.reconnection.get(),
-                kernel::time::msecs_to_jiffies(delay),
-            )
-        };
+        let delay = kernel::time::msecs_to_jiffies(delay);
+        // If it is queued already, it will run as well.
+        let _ = workqueue().enqueue_delayed::<_, RECONNECTION>(self.to_ref(), delay);
         true
     }
 
-    /// Waits for recovery, and calls a reconnection off.
+    /// Waits for recovery, and calls a reconnection off. May sleep.
     pub(super) fn stop_works(&self) {
-        // SAFETY: The works are initialised.
-        unsafe {
-            bindings::flush_work(self.recovery.get());
-            bindings::cancel_delayed_work_sync(self.reconnection.get());
-        }
+        flush::<Self, RECOVERY>(self);
+        cancel_delayed_sync::<Self, RECONNECTION>(self);
     }
 
     /// Counts an attempt to reconnect, and returns how many there have been.
     pub(crate) fn count_reconnect(&self) -> i32 {
         // SAFETY: The controller is valid; the works that count exclude each other by its state.
-        unsafe {
-            let count = &raw mut (*self.as_raw()).nr_reconnects;
-            *count = (*count).saturating_add(1);
-            *count
-        }
+        let count = unsafe { &mut (*self.as_raw()).nr_reconnects };
+        *count = count.saturating_add(1);
+        *count
     }
 
-    /// Starts counting attempts to reconnect anew, and returns how many there were.
-    pub(crate) fn reset_reconnects(&self) -> i32 {
-        // SAFETY: As above; the sum is shown in sysfs.
-        unsafe {
-            let count = &raw mut (*self.as_raw()).nr_reconnects;
-            let attempts = *count;
-            Atomic::<isize>::from_ptr((&raw mut (*self.as_raw()).acc_reconnects).cast())
-                .add(attempts as isize, Relaxed);
-            *count = 0;
-            attempts
-        }
+    /// Starts counting attempts to reconnect anew. The sum of all is shown in sysfs.
+    pub(crate) fn reset_reconnects(&self) {
+        // SAFETY: The controller is valid; the works that count exclude each other by its state.
+        let count = unsafe { &mut (*self.as_raw()).nr_reconnects };
+        let attempts = core::mem::replace(count, 0);
+        // SAFETY: The sum is part of the controller.
+        let sum = unsafe { &raw mut (*self.as_raw()).acc_reconnects };
+        // SAFETY: The sum is valid as long as `self`, and everybody uses it as an atomic.
+        unsafe { Atomic::<isize>::from_ptr(sum.cast()) }.add(attempts as isize, Relaxed);
     }
+}
+
+/// Lets the core's work reset the transport's part of a controller. Before anybody else uses it.
+pub(super) fn init_reset_work<T: Controller>(work: &mut kernel_bindings::work_struct) {
+    let key = kernel::static_lock_class!();
+    let name = c"nvme_mptcp::Ctrl::reset".as_char_ptr();
+    // SAFETY: The work is ours to initialise, the function one for it, and name and key are static.
+    unsafe { bindings::init_work_with_key(work, Some(reset::<T>), false, name, key.as_ptr()) };
 }
 
 /// # Safety
 ///
 /// Called by the workqueue with the `reset_work` of a `Ctrl<T>`, which is alive.
 unsafe extern "C" fn reset<T: Controller>(work: *mut kernel_bindings::work_struct) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: By the contract of this function it is that field of an `nvme_ctrl`.
     let raw = unsafe { container_of!(work, bindings::nvme_ctrl, reset_work) };
-    // SAFETY: As above.
+    // SAFETY: By the contract of this function the controller is alive.
     T::reset(unsafe { Ctrl::<T>::from_raw(raw) });
-}
-
-/// # Safety
-///
-/// Called by the workqueue with the `recovery` of a `Ctrl<T>`, which is alive.
-unsafe extern "C" fn recover<T: Controller>(work: *mut kernel_bindings::work_struct) {
-    // SAFETY: By the contract of this function.
-    let ctrl = unsafe {
-        &*work
-            .byte_sub(core::mem::offset_of!(Ctrl<T>, recovery))
-            .cast::<Ctrl<T>>()
-    };
-    T::recover(ctrl);
-}
-
-/// # Safety
-///
-/// Called by the workqueue with the `work` of the `reconnection` of a `Ctrl<T>`, which is alive.
-unsafe extern "C" fn reconnect<T: Controller>(work: *mut kernel_bindings::work_struct) {
-    // SAFETY: By the contract of this function.
-    let ctrl = unsafe {
-        let delayed = container_of!(work, kernel_bindings::delayed_work, work);
-        &*delayed
-            .byte_sub(core::mem::offset_of!(Ctrl<T>, reconnection))
-            .cast::<Ctrl<T>>()
-    };
-    T::reconnect(ctrl);
 }

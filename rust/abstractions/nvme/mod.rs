@@ -2,13 +2,33 @@
 
 //! The NVMe host core, for fabrics transports.
 //!
+//! A transport registers itself and makes controllers ([`transport`]). The core and the controller's
+//! works call it for one of them ([`ctrl_ops`]), the block layer for one of its queues ([`blk_mq`]);
+//! those are the three tables of C, each behind a trait. Requests come as handles ([`request`]).
+//!
+//! | file | what it has |
+//! |---|---|
+//! | [`transport`] | `struct nvmf_transport_ops`: registering, and making controllers |
+//! | [`ctrl_ops`] | `struct nvme_ctrl_ops` |
+//! | [`blk_mq`] | `struct blk_mq_ops` |
+//! | [`ctrl`] | the controller: its parts, references, state |
+//! | `ctrl_setup` | what is asked of the core while a controller is set up and torn down |
+//! | `ctrl_work` | recovery from errors, reconnection, reset |
+//! | `queue_map` | which CPUs' requests go to which I/O queue |
+//! | [`request`] | what a request carries, and when it is completed |
+//! | `request_send`, `request_recv` | its two handles |
+//! | `cancel` | ending requests that nobody answers |
+//! | [`timeout`] | requests that have timed out |
+//! | [`options`] | what the user asked for when connecting |
+//! | [`status`] | failures of the core, and statuses |
+//!
 //! C headers: [`drivers/nvme/host/nvme.h`](srctree/drivers/nvme/host/nvme.h),
 //! [`drivers/nvme/host/fabrics.h`](srctree/drivers/nvme/host/fabrics.h)
 
-mod blk_mq;
+pub(crate) mod blk_mq;
 mod cancel;
 pub(crate) mod ctrl;
-mod ctrl_ops;
+pub(crate) mod ctrl_ops;
 mod ctrl_setup;
 mod ctrl_work;
 pub(crate) mod options;
@@ -17,4 +37,5 @@ pub(crate) mod request;
 mod request_recv;
 mod request_send;
 pub(crate) mod status;
+pub(crate) mod timeout;
 pub(crate) mod transport;

@@ -28,7 +28,7 @@ macro_rules! string_option {
             let raw = self.0.get();
             // SAFETY: The options are valid.
             let string = unsafe { (*raw).$name };
-            // SAFETY: By the type invariant.
+            // SAFETY: By the type invariant it is NUL-terminated, and stays as long as the options.
             (!string.is_null()).then(|| unsafe { CStr::from_char_ptr(string) })
         }
     };
@@ -131,15 +131,19 @@ impl Options {
     pub(crate) fn wants_tls(&self) -> bool {
         let raw = self.0.get();
         // SAFETY: The options are valid.
-        unsafe { (*raw).tls || (*raw).concat }
+        let tls = unsafe { (*raw).tls };
+        // SAFETY: The options are valid.
+        tls || unsafe { (*raw).concat }
     }
 
     /// The NQN of this host.
     pub(crate) fn host_nqn(&self) -> &CStr {
-        let raw = self.0.get();
-        // SAFETY: The NVMe core gives every set of options a host, whose NQN is an array that ends
-        // with NUL.
-        unsafe { CStr::from_char_ptr((&raw const (*(*raw).host).nqn).cast()) }
+        // SAFETY: The options are valid.
+        let host = unsafe { (*self.0.get()).host };
+        // SAFETY: The NVMe core gives every set of options a host, and a reference to it.
+        let nqn = unsafe { &raw const (*host).nqn };
+        // SAFETY: The NQN is an array that ends with NUL, and does not change.
+        unsafe { CStr::from_char_ptr(nqn.cast()) }
     }
 
     /// Sets the port, which the user has not given.
@@ -160,10 +164,9 @@ impl Options {
         }
         // SAFETY: The options are valid, by the contract of this function nobody reads them, and no
         // string is lost; the NVMe core frees the new one.
-        unsafe {
-            (*raw).trsvcid = copy;
-            (*raw).mask |= bindings::NVMF_OPT_TRSVCID;
-        }
+        unsafe { (*raw).trsvcid = copy };
+        // SAFETY: The options are valid, and by the contract of this function nobody reads them.
+        unsafe { (*raw).mask |= bindings::NVMF_OPT_TRSVCID };
         Ok(())
     }
 }

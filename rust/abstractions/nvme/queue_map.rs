@@ -21,10 +21,8 @@ use kernel::{
 };
 
 use super::{
-    ctrl::{
-        Controller,
-        Ctrl, //
-    },
+    ctrl::Ctrl,
+    ctrl_ops::Controller,
     status::Failure, //
 };
 use crate::{
@@ -53,7 +51,7 @@ impl<'a> Map<'a> {
     ///
     /// `set` is a tag set of the NVMe core that stays for `'a`.
     unsafe fn new(set: *mut kernel_bindings::blk_mq_tag_set, kind: u32) -> Option<Self> {
-        // SAFETY: By the contract of this function.
+        // SAFETY: By the contract of this function the tag set stays, and this is an array in it.
         let map = unsafe { (*set).map.get(kind as usize)? };
         if map.mq_map.is_null() || map.nr_queues == 0 {
             return None;
@@ -169,12 +167,11 @@ impl<T: Controller> Ctrl<T> {
         ];
         let types = share_out(count, wanted.map(|wanted| wanted.min(able_cpus())));
         let count = types.into_iter().fold(0, u32::saturating_add);
-        // SAFETY: The controller is valid. Whoever sets a controller up does so alone, and blk-mq
-        // reads the numbers only when it asks it to.
-        unsafe {
-            *self.io_queues.get() = types;
-            (*self.as_raw()).queue_count = count.saturating_add(1);
-        }
+        // SAFETY: Whoever sets a controller up does so alone, and blk-mq reads the numbers only when
+        // it asks it to.
+        unsafe { *self.io_queues.get() = types };
+        // SAFETY: The controller is valid, and set up by this task alone.
+        unsafe { (*self.as_raw()).queue_count = count.saturating_add(1) };
         Ok(count)
     }
 
@@ -185,12 +182,13 @@ impl<T: Controller> Ctrl<T> {
     /// Called by the block layer when it wants a map of the tag set for I/O.
     pub(super) unsafe fn map_queues(&self) {
         let set = self.io_tag_set.get();
-        // SAFETY: By the contract of this function. C leaves the number of polled queues as it is
-        // if there are none.
-        unsafe {
-            (*set).map[bindings::hctx_type_HCTX_TYPE_POLL as usize].nr_queues = 0;
-            bindings::nvmf_map_queues(set, self.as_raw(), self.io_queues.get().cast());
-        }
+        // C leaves the number of polled queues as it is if there are none.
+        // SAFETY: The tag set is part of the controller. By the contract of this function the block
+        // layer waits for the map.
+        unsafe { (*set).map[bindings::hctx_type_HCTX_TYPE_POLL as usize].nr_queues = 0 };
+        // SAFETY: The block layer waits for the map; `io_queues` are three numbers, as C wants them,
+        // that are not changed meanwhile.
+        unsafe { bindings::nvmf_map_queues(set, self.as_raw(), self.io_queues.get().cast()) };
 
         let map = |kind| {
             // SAFETY: The tag set is part of the controller.

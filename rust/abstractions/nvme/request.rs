@@ -13,7 +13,6 @@
 
 use core::{
     cell::UnsafeCell,
-    ffi::c_void,
     ptr::NonNull, //
 };
 
@@ -28,7 +27,7 @@ use kernel::{
     }, //
 };
 
-use super::ctrl::Controller;
+use super::blk_mq::Operations;
 use crate::{
     abstractions::{
         bvec::Cursor,
@@ -87,33 +86,47 @@ fn is_unheld(state: u32) -> bool {
     state != 0 && state & (CLAIMED | SENDING | RECEIVING) == 0
 }
 
+/// The command of a request, with room before and behind it.
 #[repr(C, align(8))]
 pub(super) struct Capsule(pub(super) [u8; CAPSULE_LEN]);
+
+/// What the sending side has.
+pub(super) struct Sending<Q: Operations> {
+    pub(super) capsule: Capsule,
+    pub(super) state: Q::Send,
+    /// The data that have not been sent.
+    pub(super) unsent: Cursor<'static>,
+}
+
+/// What the receiving side has.
+pub(super) struct Receiving<Q: Operations> {
+    pub(super) state: Q::Recv,
+    /// Where data go that have not come.
+    pub(super) unreceived: Cursor<'static>,
+}
 
 /// What a request carries for the transport (the "PDU" of blk-mq).
 ///
 /// # Invariants
 ///
-/// - `send`, `capsule` and `unsent` are used by the holder of `SENDING` alone, `recv` and
-///   `unreceived` by the holder of `RECEIVING`.
+/// - `sending` is used by the holder of `SENDING` alone, `receiving` by the holder of `RECEIVING`;
+///   the capsule is also read by whoever deals with a request that has timed out.
 /// - `grant` is written by the holder of `RECEIVING` if `GRANTED` is not set, and read by the holder
 ///   of `SENDING`, who clears it.
 /// - `outcome` is [`Outcome::ABORTED`] when a request begins. It is written by a holder that sets
 ///   `CLAIMED`, before it gives up its handle, and read by whoever gives up the last one.
+/// - `info` is written before the request is active.
 #[repr(C)]
-pub(super) struct RequestData<T: Controller> {
+pub(super) struct RequestData<Q: Operations> {
     /// For the NVMe core, which expects it here.
     nvme: bindings::nvme_request,
     pub(super) state: Atomic<u32>,
     pub(super) link: UnsafeCell<Link>,
     pub(super) outcome: UnsafeCell<Outcome>,
     pub(super) info: UnsafeCell<Info>,
-    pub(super) capsule: UnsafeCell<Capsule>,
-    pub(super) send: UnsafeCell<T::Send>,
-    pub(super) unsent: UnsafeCell<Cursor<'static>>,
-    pub(super) grant: UnsafeCell<T::Grant>,
-    pub(super) recv: UnsafeCell<T::Recv>,
-    pub(super) unreceived: UnsafeCell<Cursor<'static>>,
+    pub(super) grant: UnsafeCell<Q::Grant>,
+    pub(super) sending: UnsafeCell<Sending<Q>>,
+    pub(super) receiving: UnsafeCell<Receiving<Q>>,
 }
 
 /// What does not change while a request is in flight.
@@ -129,15 +142,17 @@ pub(crate) struct Info {
     pub(crate) is_read: bool,
 }
 
-impl<T: Controller> RequestData<T> {
+impl<Q: Operations> RequestData<Q> {
     /// The data of `rq`.
     ///
     /// # Safety
     ///
-    /// `rq` is a valid request of a tag set that `Ctrl<T>` allocated.
+    /// `rq` is a valid request of a tag set that the controller of a `Q` allocated.
     pub(super) unsafe fn from_request(rq: *mut kernel_bindings::request) -> NonNull<Self> {
-        // SAFETY: By the contract of this function; the data follows the request.
-        unsafe { NonNull::new_unchecked(bindings::blk_mq_rq_to_pdu(rq).cast()) }
+        // SAFETY: By the contract of this function `rq` is valid; its data follow it.
+        let data = unsafe { bindings::blk_mq_rq_to_pdu(rq) };
+        // SAFETY: What follows a request is not at address 0.
+        unsafe { NonNull::new_unchecked(data.cast()) }
     }
 
     /// The request that `this` is the data of.
@@ -146,30 +161,42 @@ impl<T: Controller> RequestData<T> {
         unsafe { bindings::blk_mq_rq_from_pdu(this.as_ptr().cast()) }
     }
 
-    /// Initialises the data of a request whose memory blk-mq has just allocated and zeroed.
+    /// Initialises the data of a request whose memory blk-mq has just allocated.
     ///
     /// # Safety
     ///
     /// Called once for `rq`, by blk-mq's `init_request`, of a tag set of `ctrl`.
     pub(super) unsafe fn init(rq: *mut kernel_bindings::request, ctrl: *mut bindings::nvme_ctrl) {
-        // SAFETY: By the contract of this function.
+        // SAFETY: By the contract of this function `rq` is valid and of such a tag set.
         let this = unsafe { Self::from_request(rq) }.as_ptr();
-        // SAFETY: The memory is zeroed and nobody uses it yet. Zeroes are an `nvme_request`, a
-        // `Link` and a state without holders.
-        unsafe {
-            (&raw mut (*this).outcome).write(UnsafeCell::new(Outcome::default()));
-            (&raw mut (*this).info).write(UnsafeCell::new(Info::default()));
-            (&raw mut (*this).send).write(UnsafeCell::new(T::Send::default()));
-            (&raw mut (*this).grant).write(UnsafeCell::new(T::Grant::default()));
-            (&raw mut (*this).recv).write(UnsafeCell::new(T::Recv::default()));
-            (&raw mut (*this).unsent).write(UnsafeCell::new(Cursor::empty()));
-            (&raw mut (*this).unreceived).write(UnsafeCell::new(Cursor::empty()));
-            (*this).nvme.ctrl = ctrl;
-            (*this).nvme.cmd = (&raw mut (*this).capsule)
-                .cast::<u8>()
-                .add(SQE_OFFSET)
-                .cast();
-        }
+        let entry = core::mem::offset_of!(Self, sending)
+            + core::mem::offset_of!(Sending<Q>, capsule)
+            + SQE_OFFSET;
+        let data = Self {
+            nvme: bindings::nvme_request {
+                ctrl,
+                cmd: this.wrapping_byte_add(entry).cast(),
+                ..Default::default()
+            },
+            // No handle exists.
+            state: Atomic::new(0),
+            link: UnsafeCell::new(Link::default()),
+            outcome: UnsafeCell::new(Outcome::default()),
+            info: UnsafeCell::new(Info::default()),
+            grant: UnsafeCell::new(Q::Grant::default()),
+            sending: UnsafeCell::new(Sending {
+                capsule: Capsule([0; CAPSULE_LEN]),
+                state: Q::Send::default(),
+                unsent: Cursor::empty(),
+            }),
+            receiving: UnsafeCell::new(Receiving {
+                state: Q::Recv::default(),
+                unreceived: Cursor::empty(),
+            }),
+        };
+        // SAFETY: The tag set was made with room for this behind each request, which nobody uses
+        // yet.
+        unsafe { this.write(data) };
     }
 
     /// Drops what [`RequestData::init`] made.
@@ -178,13 +205,10 @@ impl<T: Controller> RequestData<T> {
     ///
     /// Called once for `rq`, by blk-mq's `exit_request`, when no handle exists.
     pub(super) unsafe fn exit(rq: *mut kernel_bindings::request) {
-        // SAFETY: By the contract of this function.
+        // SAFETY: By the contract of this function `rq` is valid and of such a tag set.
         let this = unsafe { Self::from_request(rq) }.as_ptr();
-        // SAFETY: Initialised by `init`, and not used again.
-        unsafe {
-            (&raw mut (*this).send).drop_in_place();
-            (&raw mut (*this).recv).drop_in_place();
-        }
+        // SAFETY: `init` has written it, nobody has a handle, and it is not used again.
+        unsafe { this.drop_in_place() };
     }
 
     /// Makes the state what `next` says, unless that is `None`. Returns the state before.
@@ -243,7 +267,7 @@ impl<T: Controller> RequestData<T> {
     ///
     /// The caller holds `holder`, and does not use `this` afterwards.
     pub(super) unsafe fn release(this: NonNull<Self>, holder: u32) {
-        // SAFETY: By the contract of this function.
+        // SAFETY: The contract of this function is that of `release_if`.
         unsafe { Self::release_if(this, holder, |_| true) };
     }
 
@@ -293,7 +317,8 @@ impl<T: Controller> RequestData<T> {
         };
         // SAFETY: The request was started and has not been completed; nobody uses it any more.
         if !unsafe { bindings::helper_nvme_complete_req(rq, outcome.status, result) } {
-            // SAFETY: As above; C leaves the rest to us.
+            // SAFETY: The request was started, and `helper_nvme_complete_req` has not completed it
+            // but left that to us.
             unsafe { bindings::nvme_complete_rq(rq) };
         }
         true
@@ -304,49 +329,14 @@ impl<T: Controller> RequestData<T> {
         self.nvme.ctrl
     }
 
+    /// The submission queue entry.
+    pub(super) fn command(&self) -> *mut bindings::nvme_command {
+        self.nvme.cmd
+    }
+
     /// What is known of the request.
     pub(super) fn info(&self) -> Info {
-        // SAFETY: Not written while the request is in flight.
+        // SAFETY: By the invariant it is not written while the request is in flight.
         unsafe { *self.info.get() }
-    }
-}
-
-/// Ends every request of `tags` that has been started, and waits for those that are being
-/// completed.
-///
-/// # Safety
-///
-/// `tags` is null or a tag set of a `Ctrl<T>`.
-pub(super) unsafe fn cancel_all<T: Controller>(tags: *mut kernel_bindings::blk_mq_tag_set) {
-    /// # Safety
-    ///
-    /// Called by blk-mq with a request of a tag set of a `Ctrl<T>` that has been started, and a
-    /// reference to it.
-    unsafe extern "C" fn cancel<T: Controller>(
-        rq: *mut kernel_bindings::request,
-        _: *mut c_void,
-    ) -> bool {
-        // SAFETY: By the contract of this function.
-        let data = unsafe { RequestData::<T>::from_request(rq) };
-        // SAFETY: The request stays while this runs.
-        let data = unsafe { data.as_ref() };
-        if data.abandon() {
-            // SAFETY: The request has been started; nobody uses or completes it any more. C says
-            // in a message whose request it is, so it wants the controller.
-            unsafe { bindings::nvme_cancel_request(rq, data.ctrl().cast()) };
-        }
-        true
-    }
-
-    if !tags.is_null() {
-        // SAFETY: By the contract of this function.
-        unsafe {
-            kernel_bindings::blk_mq_tagset_busy_iter(
-                tags,
-                Some(cancel::<T>),
-                core::ptr::null_mut(),
-            );
-            kernel_bindings::blk_mq_tagset_wait_completed_request(tags);
-        }
     }
 }

@@ -18,10 +18,11 @@ use kernel::{
 };
 
 use super::{
-    ctrl::Controller,
+    blk_mq::Operations,
     request::{
         Info,
         Outcome,
+        Receiving,
         RequestData,
         ACTIVE,
         CLAIMED,
@@ -41,31 +42,32 @@ use crate::{
 /// # Invariants
 ///
 /// It is the holder of `RECEIVING` of the request.
-pub(crate) struct RecvRequest<'a, T: Controller> {
-    data: NonNull<RequestData<T>>,
+pub(crate) struct RecvRequest<'a, Q: Operations> {
+    data: NonNull<RequestData<Q>>,
     _tags: PhantomData<&'a ()>,
 }
 
-impl<T: Controller> RecvRequest<'_, T> {
+impl<Q: Operations> RecvRequest<'_, Q> {
     /// Finds the request in flight that has `command_id`, unless a handle for receiving exists.
     ///
     /// # Safety
     ///
-    /// `tags` are the tags of a queue of a `Ctrl<T>`, and stay while the handle exists.
+    /// `tags` are the tags of a queue of the controller of a `Q`, and stay while the handle exists.
     pub(super) unsafe fn find(
         tags: *mut kernel_bindings::blk_mq_tags,
         command_id: u16,
     ) -> Option<Self> {
         // To C an identifier is two bytes as they stand in the PDU, a number on any machine.
-        // SAFETY: By the contract of this function.
+        // SAFETY: By the contract of this function the tags are allocated.
         let rq = unsafe { bindings::helper_nvme_find_rq(tags, command_id.to_le()) };
         if rq.is_null() {
             return None;
         }
         // SAFETY: `rq` is a request of these tags. Its memory stays as long as they do, even if it
         // is not in flight; the state tells.
-        let data = unsafe { RequestData::<T>::from_request(rq) };
-        // SAFETY: As above.
+        let data = unsafe { RequestData::<Q>::from_request(rq) };
+        // SAFETY: The memory of the request stays, and its data were initialised with it. Whoever
+        // starts another command on it changes nothing but cells and the state.
         unsafe { data.as_ref() }.update(RECEIVING, 0, |state| {
             state & (ACTIVE | CLAIMED | RECEIVING) == ACTIVE
         })?;
@@ -76,9 +78,19 @@ impl<T: Controller> RecvRequest<'_, T> {
         })
     }
 
-    fn data(&self) -> &RequestData<T> {
+    fn data(&self) -> &RequestData<Q> {
         // SAFETY: The request stays as long as the handle.
         unsafe { self.data.as_ref() }
+    }
+
+    fn receiving(&self) -> &Receiving<Q> {
+        // SAFETY: By the type invariant this handle alone uses it, which is borrowed.
+        unsafe { &*self.data().receiving.get() }
+    }
+
+    fn receiving_mut(&mut self) -> &mut Receiving<Q> {
+        // SAFETY: By the type invariant this handle alone uses it, which is borrowed mutably.
+        unsafe { &mut *self.data().receiving.get() }
     }
 
     /// What is known of the request.
@@ -102,9 +114,7 @@ impl<T: Controller> RecvRequest<'_, T> {
     ) -> Result<usize> {
         // The position stays in here: swapped with that of another request, or copied, it would
         // outlive the memory that it leads through.
-        // SAFETY: By the type invariant nobody else uses it.
-        let unreceived = unsafe { &mut *self.data().unreceived.get() };
-        packet.copy_to_cursor(unreceived, limit, crc)
+        packet.copy_to_cursor(&mut self.receiving_mut().unreceived, limit, crc)
     }
 
     /// Gives the sending side leave to send more, and returns a handle for it if there is none; the
@@ -113,7 +123,7 @@ impl<T: Controller> RecvRequest<'_, T> {
     /// # Errors
     ///
     /// `EBUSY` if an earlier grant has not been found yet.
-    pub(crate) fn grant(&mut self, grant: T::Grant) -> Result<Option<SendRequest<T>>> {
+    pub(crate) fn grant(&mut self, grant: Q::Grant) -> Result<Option<SendRequest<Q>>> {
         let data = self.data();
         if data.state.load(Acquire) & GRANTED != 0 {
             return Err(EBUSY);
@@ -134,10 +144,9 @@ impl<T: Controller> RecvRequest<'_, T> {
     ///
     /// A command may succeed with fewer data than there is room for; the rest is filled with
     /// zeroes, so that nobody takes for them what was in the memory before.
-    pub(crate) fn complete(self, status: u16, result: [u8; 8]) {
+    pub(crate) fn complete(mut self, status: u16, result: [u8; 8]) {
         if status >> 1 == 0 {
-            // SAFETY: By the type invariant nobody else uses it.
-            unsafe { &mut *self.data().unreceived.get() }.zero();
+            self.receiving_mut().unreceived.zero();
         }
         self.data().claim(Outcome {
             status,
@@ -146,25 +155,23 @@ impl<T: Controller> RecvRequest<'_, T> {
     }
 }
 
-impl<T: Controller> Deref for RecvRequest<'_, T> {
-    type Target = T::Recv;
+impl<Q: Operations> Deref for RecvRequest<'_, Q> {
+    type Target = Q::Recv;
 
-    fn deref(&self) -> &T::Recv {
-        // SAFETY: By the type invariant nobody else uses it.
-        unsafe { &*self.data().recv.get() }
+    fn deref(&self) -> &Q::Recv {
+        &self.receiving().state
     }
 }
 
-impl<T: Controller> DerefMut for RecvRequest<'_, T> {
-    fn deref_mut(&mut self) -> &mut T::Recv {
-        // SAFETY: By the type invariant nobody else uses it.
-        unsafe { &mut *self.data().recv.get() }
+impl<Q: Operations> DerefMut for RecvRequest<'_, Q> {
+    fn deref_mut(&mut self) -> &mut Q::Recv {
+        &mut self.receiving_mut().state
     }
 }
 
-impl<T: Controller> Drop for RecvRequest<'_, T> {
+impl<Q: Operations> Drop for RecvRequest<'_, Q> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant; the handle is gone.
+        // SAFETY: By the type invariant this is the holder, and it is not used any more.
         unsafe { RequestData::release(self.data, RECEIVING) };
     }
 }

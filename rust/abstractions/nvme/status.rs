@@ -4,9 +4,9 @@
 
 use kernel::prelude::*;
 
-use super::ctrl::{
-    Controller,
-    Ctrl, //
+use super::{
+    ctrl::Ctrl,
+    ctrl_ops::Controller, //
 };
 use crate::bindings;
 
@@ -43,12 +43,12 @@ pub(crate) const fn later(status: u16) -> u16 {
 impl<T: Controller> Ctrl<T> {
     /// Gives [`later`] a meaning, once the controller has been identified.
     pub(super) fn set_retry_delay(&self) {
-        // SAFETY: The controller is valid, and identified by this task; the core reads the delay
-        // whenever it tries a command again, and one that is 0 for a moment does not matter.
+        // SAFETY: The array is part of the controller.
         let delay = unsafe { &raw mut (*self.as_raw()).crdt[2] };
-        // SAFETY: As above.
+        // SAFETY: The controller is valid, and identified by this task.
         if unsafe { delay.read_volatile() } == 0 {
-            // SAFETY: As above.
+            // SAFETY: This task alone writes to it. The core reads the delay whenever it tries a
+            // command again, and one that is 0 for a moment does not matter.
             unsafe { delay.write_volatile(DELAY) };
         }
     }

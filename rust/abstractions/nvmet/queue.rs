@@ -15,14 +15,12 @@ use kernel::{
 };
 
 use super::{
+    fabrics_ops,
     port::{
         PortHandle,
         PortUser, //
     },
-    transport::{
-        self,
-        Transport, //
-    }, //
+    transport::Transport, //
 };
 use crate::bindings;
 
@@ -118,7 +116,7 @@ impl<T: Transport> SubQueue<T> {
 
     /// The operations that requests on this queue are completed by.
     pub(super) fn ops(&self) -> *const bindings::nvmet_fabrics_ops {
-        transport::ops::<T>()
+        fabrics_ops::ops::<T>()
     }
 
     /// How much data a capsule may hold in bytes.
