@@ -8,6 +8,7 @@
 #![allow(
     clippy::all,
     clippy::cast_lossless,
+    clippy::multiple_unsafe_ops_per_block,
     clippy::ptr_as_ptr,
     clippy::ref_as_ptr,
     missing_docs,
