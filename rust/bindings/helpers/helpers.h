@@ -17,8 +17,6 @@ struct llist_node;
 struct net;
 struct nvme_command;
 struct nvme_ctrl;
-struct nvmet_port;
-struct nvmet_sq;
 struct nvmf_ctrl_options;
 struct page;
 struct request;
@@ -78,12 +76,10 @@ bool helper_rq_is_read(struct request *rq);
 const struct bio_vec *helper_rq_special_vec(struct request *rq);
 enum blk_eh_timer_return helper_nvme_timeout(struct request *rq);
 
-/* abstractions/nvme/blk_mq.rs */
+/* abstractions/nvme/timeout.rs */
 u32 rust_nvme_request_timeout(struct request *rq);
 
 /* nvmet.c */
-void helper_nvmet_sq_put_tls_key(struct nvmet_sq *sq);
-bool helper_nvmet_port_secure_channel_required(struct nvmet_port *port);
 bool helper_nvme_is_write(const struct nvme_command *cmd);
 void helper_sgl_to_bvecs(struct scatterlist *sgl, unsigned int nents,
 			 struct bio_vec *vecs);

@@ -2,20 +2,10 @@
 /* Static inlines and macros of the NVMe target core, as functions for Rust. */
 #include <linux/bvec.h>
 #include <linux/mm.h>
+#include <linux/nvme.h>
 #include <linux/scatterlist.h>
 
-#include "nvmet.h"
 #include "helpers.h"
-
-void helper_nvmet_sq_put_tls_key(struct nvmet_sq *sq)
-{
-	nvmet_sq_put_tls_key(sq);
-}
-
-bool helper_nvmet_port_secure_channel_required(struct nvmet_port *port)
-{
-	return nvmet_port_secure_channel_required(port);
-}
 
 bool helper_nvme_is_write(const struct nvme_command *cmd)
 {
