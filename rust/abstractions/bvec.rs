@@ -74,7 +74,8 @@ impl Cursor<'_> {
     fn next_array(&mut self) {
         while self.left == 0 && !self.next.is_null() {
             let bio = self.next;
-            // SAFETY: By the invariant `bio` is valid, and does not change. Packed, so it is copied.
+            // It is packed, so it is copied.
+            // SAFETY: By the invariant `bio` is valid, and does not change.
             let iter = unsafe { (*bio).bi_iter };
             // SAFETY: By the invariant `bio` is valid, and does not change.
             let vecs = unsafe { (*bio).bi_io_vec };

@@ -9,7 +9,7 @@
 //! | [`crc32c`] | the checksum of digests |
 //! | [`llist`] | lists that link their elements through a field of the elements |
 //! | [`mm`] | what allocations of the current task may do |
-//! | `registered` | what a module has registered, for functions that are given nothing to find it by |
+//! | `registered` | what a module has registered, for functions that C tells nothing of it |
 //! | [`workqueue`] | workqueues of one's own, and waiting for work |
 //! | [`net`] | sockets that speak MPTCP, their addresses, callbacks and data |
 //! | `nvme` | the NVMe host core, for fabrics transports |
@@ -17,6 +17,9 @@
 //!
 //! Both modules have this list. A room that needs symbols of one core is in the module that serves
 //! that core, and in no other: to name a symbol is to load the module that has it.
+//!
+//! What may sleep, or must be called in a certain context, says so; everything else may be called
+//! in any context. Lengths and offsets are in bytes.
 //!
 //! Nothing here knows the layers above, and `unsafe` stands here and in `bindings` alone.
 

@@ -6,6 +6,8 @@
 //! write to memory that belongs to other members or change nothing on the subflows, so options go
 //! through `do_sock_setsockopt()` here, which reaches the subflows that exist and those to come.
 //!
+//! Setting one may sleep, unless it says otherwise, and fails with what the protocol says.
+//!
 //! C header: [`include/net/sock.h`](srctree/include/net/sock.h)
 
 use kernel::{
@@ -63,7 +65,7 @@ impl Socket {
         unsafe { bindings::helper_sk_received_tos(self.sk()) }.into()
     }
 
-    /// Sets the type of service of outgoing IPv4 packets (`IP_TOS`).
+    /// Sets the type of service of outgoing IPv4 packets (`IP_TOS`): a byte.
     pub fn set_tos(&self, tos: i32) -> Result {
         self.set_option(bindings::IPPROTO_IP, bindings::IP_TOS, tos)
     }
@@ -73,7 +75,8 @@ impl Socket {
         self.set_option(bindings::SOL_SOCKET, bindings::SO_SNDBUFFORCE, bytes)
     }
 
-    /// Bounds how long [`Socket::connect`] and [`Socket::recv_exact`] wait, in milliseconds.
+    /// Bounds how long [`Socket::connect`] and [`Socket::recv_exact`] wait, in milliseconds
+    /// (`sk_sndtimeo`, `sk_rcvtimeo`). Does not sleep.
     pub fn set_timeouts(&self, connect_ms: u32, recv_ms: u32) {
         let sk = self.sk();
         // SAFETY: `self` keeps `sk` alive. The calls that wait read the number as a whole.

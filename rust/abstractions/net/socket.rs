@@ -123,12 +123,16 @@ impl Socket {
     }
 
     /// Gives the socket a local address. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EADDRINUSE`, `EADDRNOTAVAIL`, and what else the network says.
     pub fn bind(&self, addr: &SockAddr) -> Result {
         // SAFETY: The socket is alive; C copies the address.
         to_result(unsafe { bindings::kernel_bind(self.as_raw(), addr.as_raw(), SockAddr::LEN) })
     }
 
-    /// Connects, and waits until it is done.
+    /// Connects, and waits until it is done. Sleeps.
     ///
     /// # Errors
     ///
@@ -145,13 +149,21 @@ impl Socket {
         }
     }
 
-    /// The local address.
+    /// The local address. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// What the protocol says.
     pub fn local_addr(&self) -> Result<SockAddr> {
         // SAFETY: The socket is alive; C fills in at most a `sockaddr_storage`.
         SockAddr::filled_by(|to| unsafe { bindings::kernel_getsockname(self.as_raw(), to) })
     }
 
-    /// The peer's address.
+    /// The peer's address. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTCONN` if there is none any more.
     pub fn peer_addr(&self) -> Result<SockAddr> {
         // SAFETY: The socket is alive; C fills in at most a `sockaddr_storage`.
         SockAddr::filled_by(|to| unsafe { bindings::kernel_getpeername(self.as_raw(), to) })
@@ -203,8 +215,10 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// If nothing was taken: `EAGAIN` if there is no space; [`write_space`](super::events::Events::write_space) says
-    /// when there is. `EPIPE` and others if the connection is gone.
+    /// If nothing was taken: `EAGAIN` if there is no space; [`write_space`] says when there is.
+    /// `EPIPE` and others if the connection is gone.
+    ///
+    /// [`write_space`]: super::events::Events::write_space
     pub fn send(&self, segments: &Segments<'_, '_>, size: usize) -> Result<usize> {
         let mut msg: kernel_bindings::msghdr = Default::default();
         segments.init_iter(&mut msg.msg_iter);
@@ -240,7 +254,7 @@ impl Socket {
         usize::try_from(unsafe { queued.read_volatile() }).unwrap_or(0)
     }
 
-    /// Sends all of `bytes`, and waits for space. For the few bytes of a handshake.
+    /// Sends all of `bytes`, and waits for space. For the few bytes of a handshake. Sleeps.
     ///
     /// # Errors
     ///
@@ -268,7 +282,7 @@ impl Socket {
         }
     }
 
-    /// Receives as many bytes as `out` holds, and waits for them. For handshakes.
+    /// Receives as many bytes as `out` holds, and waits for them. For handshakes. Sleeps.
     ///
     /// # Errors
     ///

@@ -220,7 +220,8 @@ impl<Q: Operations> OperationsVTable<Q> {
     /// Called by blk-mq on behalf of somebody who waits for a request by polling.
     ///
     /// `hctx` is what the request says, read when it may have ended already (`blk_rq_poll()`):
-    /// null, or, if the request is somebody else's by now, one of any of the queues of this tag set.
+    /// null, or, if the request is somebody else's by now, one of any of the queues of this tag
+    /// set.
     unsafe extern "C" fn poll(
         hctx: *mut kernel_bindings::blk_mq_hw_ctx,
         _iob: *mut kernel_bindings::io_comp_batch,

@@ -28,8 +28,8 @@ impl<T: Controller> Ctrl<T> {
     /// being completed. The queues should be stopped: a request that a handle exists of is not
     /// completed before that is given up. May sleep.
     pub(crate) fn cancel_io_requests(&self) {
-        // SAFETY: The controller is valid. Whoever allocates and frees tag sets does not do so while
-        // it ends requests.
+        // SAFETY: The controller is valid. Whoever allocates and frees tag sets does not do so
+        // while it ends requests.
         let set = unsafe { (*self.as_raw()).tagset };
         // SAFETY: The core makes it null, or the tag set that is part of this controller.
         unsafe { self.cancel_all(set) };
@@ -37,8 +37,8 @@ impl<T: Controller> Ctrl<T> {
 
     /// As [`Ctrl::cancel_io_requests`], for the admin queue.
     pub(crate) fn cancel_admin_requests(&self) {
-        // SAFETY: The controller is valid. Whoever allocates and frees tag sets does not do so while
-        // it ends requests.
+        // SAFETY: The controller is valid. Whoever allocates and frees tag sets does not do so
+        // while it ends requests.
         let set = unsafe { (*self.as_raw()).admin_tagset };
         // SAFETY: The core makes it null, or the tag set that is part of this controller.
         unsafe { self.cancel_all(set) };

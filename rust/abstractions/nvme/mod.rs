@@ -2,9 +2,10 @@
 
 //! The NVMe host core, for fabrics transports.
 //!
-//! A transport registers itself and makes controllers ([`transport`]). The core and the controller's
-//! works call it for one of them ([`ctrl_ops`]), the block layer for one of its queues ([`blk_mq`]);
-//! those are the three tables of C, each behind a trait. Requests come as handles ([`request`]).
+//! A transport registers itself and makes controllers ([`transport`]). The core and the
+//! controller's works call it for one of them ([`ctrl_ops`]), the block layer for one of its queues
+//! ([`blk_mq`]); those are the three tables of C, each behind a trait. Requests come as handles
+//! ([`request`]).
 //!
 //! | file | what it has |
 //! |---|---|

@@ -4,8 +4,9 @@
 //!
 //! The Connect command of a queue can only be sent from a CPU that the queue serves, that is
 //! online, and that is not isolated (`blk_mq_alloc_request_hctx()`). The block layer deals queues
-//! out to all CPUs that are possible, so it may leave one to CPUs that are not there; here there are
-//! no more queues of a type than CPUs that they can be connected from, and each gets one of those.
+//! out to all CPUs that are possible, so it may leave one to CPUs that are not there; here there
+//! are no more queues of a type than CPUs that they can be connected from, and each gets one of
+//! those.
 //!
 //! C counterparts: `nvmf_map_queues()`, `blk_mq_map_queues()`.
 
@@ -158,7 +159,8 @@ impl<T: Controller> Ctrl<T> {
             dev_err!(self.device(), "unable to set any I/O queues\n");
             return Err(ENOMEM.into());
         }
-        // More could not be connected: CPUs have gone since the options were given, or are isolated.
+        // More could not be connected: CPUs have gone since the options were given, or are
+        // isolated.
         let options = self.options();
         let wanted = [
             options.nr_io_queues(),
@@ -167,8 +169,8 @@ impl<T: Controller> Ctrl<T> {
         ];
         let types = share_out(count, wanted.map(|wanted| wanted.min(able_cpus())));
         let count = types.into_iter().fold(0, u32::saturating_add);
-        // SAFETY: Whoever sets a controller up does so alone, and blk-mq reads the numbers only when
-        // it asks it to.
+        // SAFETY: Whoever sets a controller up does so alone, and blk-mq reads the numbers only
+        // when it asks it to.
         unsafe { *self.io_queues.get() = types };
         // SAFETY: The controller is valid, and set up by this task alone.
         unsafe { (*self.as_raw()).queue_count = count.saturating_add(1) };
@@ -186,8 +188,8 @@ impl<T: Controller> Ctrl<T> {
         // SAFETY: The tag set is part of the controller. By the contract of this function the block
         // layer waits for the map.
         unsafe { (*set).map[bindings::hctx_type_HCTX_TYPE_POLL as usize].nr_queues = 0 };
-        // SAFETY: The block layer waits for the map; `io_queues` are three numbers, as C wants them,
-        // that are not changed meanwhile.
+        // SAFETY: The block layer waits for the map; `io_queues` are three numbers, as C wants
+        // them, that are not changed meanwhile.
         unsafe { bindings::nvmf_map_queues(set, self.as_raw(), self.io_queues.get().cast()) };
 
         let map = |kind| {

@@ -111,8 +111,8 @@ pub(super) struct Receiving<Q: Operations> {
 ///
 /// - `sending` is used by the holder of `SENDING` alone, `receiving` by the holder of `RECEIVING`;
 ///   the capsule is also read by whoever deals with a request that has timed out.
-/// - `grant` is written by the holder of `RECEIVING` if `GRANTED` is not set, and read by the holder
-///   of `SENDING`, who clears it.
+/// - `grant` is written by the holder of `RECEIVING` if `GRANTED` is not set, and read by the
+///   holder of `SENDING`, who clears it.
 /// - `outcome` is [`Outcome::ABORTED`] when a request begins. It is written by a holder that sets
 ///   `CLAIMED`, before it gives up its handle, and read by whoever gives up the last one.
 /// - `info` is written before the request is active.

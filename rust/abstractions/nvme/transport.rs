@@ -162,8 +162,8 @@ impl<T: Transport> Shared<T> {
     /// The core calls one of the functions of the transport, or of one of its controllers, for the
     /// life of the result.
     pub(super) unsafe fn get<'a>() -> ArcBorrow<'a, Self> {
-        // SAFETY: Such calls come only between registering, before which the transport can be found,
-        // and the end of `Registration::drop`, which waits until there is no controller.
+        // SAFETY: Such calls come only between registering, before which the transport can be
+        // found, and the end of `Registration::drop`, which waits until there is no controller.
         unsafe { Registered::get() }
     }
 

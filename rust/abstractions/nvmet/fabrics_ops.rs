@@ -87,8 +87,8 @@ impl<T: Transport> Operations<T> {
     unsafe extern "C" fn add_port(raw: *mut bindings::nvmet_port) -> i32 {
         from_result(|| {
             let raw = NonNull::new(raw).ok_or(EINVAL)?;
-            // SAFETY: The port stays until the core has disabled it, before which `remove_port` closes
-            // it, or this function does.
+            // SAFETY: The port stays until the core has disabled it, before which `remove_port`
+            // closes it, or this function does.
             let enabled = unsafe { Enabled::new(raw) }?;
             // Nothing that could fail is done once the transport has added the port.
             let place = KBox::<AddedPort<T>>::new_uninit(GFP_KERNEL)?;
