@@ -6,7 +6,10 @@
 //!
 //! C header: [`include/linux/cpumask.h`](srctree/include/linux/cpumask.h)
 
-use kernel::cpu::nr_cpu_ids;
+use kernel::cpu::{
+    nr_cpu_ids,
+    CpuId, //
+};
 
 use crate::bindings;
 
@@ -14,20 +17,18 @@ use crate::bindings;
 ///
 /// # Invariants
 ///
-/// The number is less than `nr_cpu_ids`, and the CPU is or was online.
+/// The CPU is or was online.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OnlineCpu(u32);
+pub struct OnlineCpu(CpuId);
 
 impl OnlineCpu {
     /// The CPU with the number `cpu`, if it is online at this moment.
     pub fn new(cpu: u32) -> Option<Self> {
-        if cpu >= nr_cpu_ids() {
-            return None;
-        }
+        let id = CpuId::from_u32(cpu)?;
         // SAFETY: Reads one bit of a mask that has one for each number below `nr_cpu_ids`.
         let online = unsafe { bindings::helper_cpu_online(cpu) };
         // INVARIANT: Seen just above.
-        online.then_some(Self(cpu))
+        online.then_some(Self(id))
     }
 
     /// All CPUs that are online, each looked at when its turn comes.
@@ -37,13 +38,13 @@ impl OnlineCpu {
 
     /// The number of the CPU.
     pub fn id(self) -> u32 {
-        self.0
+        self.0.as_u32()
     }
 
     /// Whether the administrator keeps the kernel's own work off this CPU (`isolcpus`, cpusets).
     pub fn is_isolated(self) -> bool {
-        // SAFETY: By the invariant the number is that of a CPU.
-        unsafe { bindings::helper_cpu_is_isolated(self.0) }
+        // SAFETY: It is the number of a CPU.
+        unsafe { bindings::helper_cpu_is_isolated(self.id()) }
     }
 }
 

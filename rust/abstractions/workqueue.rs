@@ -13,6 +13,7 @@ use core::{
 
 use kernel::{
     container_of,
+    cpu::CpuId,
     prelude::*,
     sync::{
         aref::{
@@ -72,8 +73,8 @@ impl WorkCpu {
 
     /// Whether the caller runs on this CPU at the moment.
     pub fn is_current(self) -> bool {
-        // SAFETY: Reads a per-CPU variable; a stale answer is acceptable.
-        u32::try_from(self.0) == Ok(unsafe { bindings::raw_smp_processor_id() })
+        // The answer may be stale when it is used.
+        u32::try_from(self.0) == Ok(CpuId::current().as_u32())
     }
 }
 
