@@ -33,6 +33,28 @@ memory_reserves()
 		"$(in_host cat /sys/module/subflow_sk/parameters/memalloc)"
 }
 
+# rescuer WORKQUEUE: the kernel thread that does its works if there is no memory
+# for another one. What it did last may follow the name.
+rescuer()
+{
+	grep -qE "^kworker/R-$1([-+]|\$)" /proc/[0-9]*/comm 2>/dev/null
+}
+
+# MPTCP's worker, which opens subflows and retransmits, has to go on if there is
+# no memory until what the sockets carry is written.
+worker_rescued()
+{
+	local queued=/sys/kernel/tracing/events/workqueue/workqueue_queue_work
+
+	rescuer mptcp || fail "no workqueue 'mptcp' with a rescuer"
+	echo >/sys/kernel/tracing/trace
+	echo 1 >"$queued/enable"
+	attach >/dev/null
+	echo 0 >"$queued/enable"
+	grep -o 'function=mptcp_worker workqueue=[^ ]*' /sys/kernel/tracing/trace | sort -u >"$TMP/queued"
+	expect "where the worker is queued" "function=mptcp_worker workqueue=mptcp" "$(cat "$TMP/queued")"
+}
+
 integrity()
 {
 	fio_mix "$(disk "$(attach)")"
@@ -74,6 +96,7 @@ target_extra()
 setup
 t "a subflow per link and queue" four_each
 t "subflows may use the memory reserves" memory_reserves
+t "the worker of MPTCP has a rescuer" worker_rescued
 t "integrity over four links" integrity
 t "addresses announced by the target" announced
 t "a path that comes later" late_endpoint
