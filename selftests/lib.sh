@@ -10,20 +10,38 @@
 # The same script tests any pair of drivers. "mptcp" is ours, "tcp" is the C
 # driver of the kernel, which is the oracle: what holds for tcp/tcp and not for
 # another pair is our bug.
-#	HOST_TR		transport that the host connects with (mptcp)
-#	PORT_TR		transport of the target's port (mptcp)
+#	HOST_TR		transport that the host connects with
+#	PORT_TR		transport of the target's port
+# Without them the script runs itself once for each pair that the plan names.
+#
+# It is a kselftest: the kernel's folder of these, where its helpers are, is
+# three levels up, or else $KSELFTESTS.
 
 set -uo pipefail
 export LC_ALL=C
 
-HOST_TR=${HOST_TR:-mptcp}
-PORT_TR=${PORT_TR:-mptcp}
 SELFTESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+KSELFTESTS=${KSELFTESTS:-$(realpath "$SELFTESTS/../../..")}
 THEME=$(basename "$0" .sh)
-export HOST_TR PORT_TR SELFTESTS THEME
+export KSELFTESTS SELFTESTS THEME
 
+# nvme_modules: what of NVMe is loaded
+nvme_modules()
+{
+	lsmod | awk '$1 ~ /^nvme/ { print $1 }' | xargs
+}
+
+# shellcheck source=/dev/null
+. "$KSELFTESTS/kselftest/ktap_helpers.sh" || exit
 # shellcheck source-path=SCRIPTDIR source=lib/wait.sh
 . "$SELFTESTS/lib/wait.sh"
+if [ -z "${HOST_TR:-}${PORT_TR:-}" ]; then
+	# shellcheck source-path=SCRIPTDIR source=lib/pairs.sh
+	. "$SELFTESTS/lib/pairs.sh"
+	run_pairs
+fi
+export HOST_TR=${HOST_TR:-mptcp} PORT_TR=${PORT_TR:-mptcp}
+
 # shellcheck source-path=SCRIPTDIR source=lib/tap.sh
 . "$SELFTESTS/lib/tap.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/net.sh
@@ -46,12 +64,6 @@ unload_modules()
 	for m in "${ALL_MODULES[@]}"; do
 		[ ! -d "/sys/module/$m/holders" ] || rmmod "$m" || :
 	done
-}
-
-# nvme_modules: what of NVMe is loaded
-nvme_modules()
-{
-	lsmod | awk '$1 ~ /^nvme/ { print $1 }' | xargs
 }
 
 # Leave nothing behind, whatever has happened: the next script finds a machine

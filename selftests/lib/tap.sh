@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Subtests and their results as TAP; sourced by lib.sh.
+# Subtests, and their results as KTAP, with the helpers of kselftest; sourced by
+# lib.sh.
 
 TMP=$(mktemp -d /run/nvme-mptcp.XXXXXX)
-TESTS=0
-FAILED=0
-SKIPPED=0
 declare -A NAMES
 # what puts the rig right after a failed subtest
 RESTORE=
@@ -14,9 +12,9 @@ KEEP=
 
 tap_header()
 {
-	[ "$TESTS" = 0 ] || return 0
-	echo "TAP version 13"
-	echo "# $THEME: $HOST_TR host, $PORT_TR target"
+	[ "$KTAP_TESTNO" = 1 ] || return 0
+	ktap_print_header
+	ktap_print_msg "$THEME: $HOST_TR host, $PORT_TR target"
 }
 
 # note TEXT: for whoever reads the TAP; in a subtest shown below its result
@@ -37,11 +35,11 @@ skip()
 {
 	if [ "$BASH_SUBSHELL" = 0 ]; then
 		tap_header
-		echo "1..0 # SKIP $*"
-		exit 4
+		ktap_skip_all "$*"
+		exit "$KSFT_SKIP"
 	fi
 	echo "$*" >"$TMP/skip"
-	exit 4
+	exit "$KSFT_SKIP"
 }
 
 # bail REASON: the rig itself cannot be set up, so nothing can be tested.
@@ -88,11 +86,7 @@ begin()
 {
 	tap_header
 	NAME="$THEME $HOST_TR/$PORT_TR: $1"
-	TESTS=$((TESTS + 1))
-	if [ -n "${NAMES[$NAME]:-}" ]; then
-		echo "Bail out! Two subtests are called '$NAME'"
-		exit 1
-	fi
+	[ -z "${NAMES[$NAME]:-}" ] || ktap_exit_fail_msg "Two subtests are called '$NAME'"
 	NAMES[$NAME]=1
 	: >"$TMP/notes"
 	: >"$TMP/out"
@@ -117,7 +111,7 @@ t()
 	rc=$?
 	report "$rc" "time=$(($(now_ms) - start))ms"
 	[ -n "$KEEP" ] || host_clear
-	[ "$rc" = 0 ] || [ "$rc" = 4 ] || [ -z "$RESTORE" ] || "$RESTORE" 2>&1 | sed 's/^/# /'
+	[ "$rc" = 0 ] || [ "$rc" = "$KSFT_SKIP" ] || [ -z "$RESTORE" ] || "$RESTORE" 2>&1 | sed 's/^/# /'
 }
 
 # matches ARG...: grep -q for the end of a pipe. It reads all of its input:
@@ -145,17 +139,16 @@ report()
 {
 	local rc=$1 remark=$2
 
-	if [ "$rc" = 4 ] && [ -e "$TMP/skip" ]; then
-		SKIPPED=$((SKIPPED + 1))
-		echo "ok $TESTS - $NAME # SKIP $(cat "$TMP/skip")"
+	if [ "$rc" = "$KSFT_SKIP" ] && [ -e "$TMP/skip" ]; then
+		ktap_test_skip "$NAME"
+		ktap_print_msg "skipped: $(cat "$TMP/skip")"
 	elif [ "$rc" = 0 ]; then
-		echo "ok $TESTS - $NAME # $remark"
+		ktap_test_pass "$NAME # $remark"
 	else
-		FAILED=$((FAILED + 1))
-		echo "not ok $TESTS - $NAME # $remark"
-		[ "$rc" = 1 ] || echo "# exit status $rc"
+		ktap_test_fail "$NAME # $remark"
+		[ "$rc" = 1 ] || ktap_print_msg "exit status $rc"
 		tail -n 25 "$TMP/out" | sed 's/^/# /'
-		echo "# last messages of the kernel:"
+		ktap_print_msg "last messages of the kernel:"
 		log_since_mark | tail -n 25 | sed 's/^/# | /'
 	fi
 	cat "$TMP/notes"
@@ -163,8 +156,7 @@ report()
 
 finish()
 {
-	echo "1..$TESTS"
-	[ "$FAILED" = 0 ] || exit 1
-	[ "$TESTS" != "$SKIPPED" ] || exit 4
-	exit 0
+	ktap_set_plan $((KTAP_TESTNO - 1))
+	[ "$KTAP_CNT_SKIP" != "$KSFT_NUM_TESTS" ] || exit "$KSFT_SKIP"
+	ktap_finished
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Look for bug reports in a kernel log: splats FILE
+# Look for bug reports in a kernel log: splats.sh FILE
 # Shows the first one and its surroundings on stderr, and exits with 1.
 
 set -euo pipefail
