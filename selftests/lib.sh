@@ -95,6 +95,12 @@ need_modules()
 	modprobe null_blk nr_devices=0 || bail "modprobe null_blk failed"
 }
 
+# test_module NAME: one of modules/, installed or where kselftest has put it
+test_module()
+{
+	modprobe "$1" 2>/dev/null || insmod "$SELFTESTS/modules/$1.ko"
+}
+
 # setup: four links without a rate limit, both drivers, and target_up
 setup()
 {

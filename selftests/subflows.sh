@@ -28,7 +28,7 @@ memory_reserves()
 
 	queues=$(attr "$(attach)" queue_count)
 	wait_for 10 "$queues queues have $LINKS subflows each" connections $((queues * LINKS))
-	modprobe subflow_sk
+	test_module subflow_sk
 	expect "subflows, with SOCK_MEMALLOC, that don't wait" "$((queues * LINKS)) $((queues * LINKS)) $((queues * LINKS))" \
 		"$(in_host cat /sys/module/subflow_sk/parameters/memalloc)"
 }

@@ -287,7 +287,7 @@ without_library()
 # what_is_tested: the library, as it would be installed
 what_is_tested()
 {
-	make -C "$SELFTESTS/../userspace/tlshd" BUILD="$TMP" PREFIX="$TMP/usr" UNITDIR="$TMP/units" install &&
+	make -C "$USERSPACE/tlshd" BUILD="$TMP" PREFIX="$TMP/usr" UNITDIR="$TMP/units" install &&
 		LIBRARY=$(sed -n 's/^Environment=LD_PRELOAD=//p' "$TMP/units/tlshd.service.d/mptcp.conf") &&
 		[ -s "$LIBRARY" ]
 }
@@ -302,8 +302,10 @@ credentials()
 		tlshd_config
 }
 
+USERSPACE=${USERSPACE:-$SELFTESTS/../userspace}
+[ -d "$USERSPACE/tlshd" ] || skip "the library for tlshd is not in $USERSPACE: USERSPACE= says where"
 links_up
-modprobe -a nvme_keyring tls_hello || bail "modules are missing"
+modprobe nvme_keyring && test_module tls_hello || bail "modules are missing"
 what_is_tested >"$TMP/log" 2>&1 || bail "$(cat "$TMP/log")"
 credentials >"$TMP/log" 2>&1 || bail "$(cat "$TMP/log")"
 
