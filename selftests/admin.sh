@@ -10,12 +10,14 @@ look()
 
 	ctrl=$(attach)
 	disk=$(disk "$ctrl")
-	nvme list -o json | matches "${disk#/dev/}" || fail "$disk is not in nvme list: $(nvme list)"
+	nvme list -o json | matches "${disk#/dev/}" ||
+		fail "$disk is not in nvme list: $(nvme list)"
 	nvme list-subsys -o json | matches "\"Transport\":\"$HOST_TR\"" ||
 		fail "no transport $HOST_TR in nvme list-subsys: $(nvme list-subsys -o json)"
 	expect "subsystem of id-ctrl" "$NQN" "$(nvme id-ctrl "/dev/$ctrl" -o json | jq -r .subnqn)"
 	expect "blocks of id-ns" 524288 "$(nvme id-ns "$disk" -o json | jq .nsze)"
-	[ "$(nvme smart-log "/dev/$ctrl" -o json | jq .temperature)" != null ] || fail "no temperature in smart-log"
+	[ "$(nvme smart-log "/dev/$ctrl" -o json | jq .temperature)" != null ] ||
+		fail "no temperature in smart-log"
 }
 
 # Lengths that are not those of any block or page
@@ -26,10 +28,12 @@ log_pages()
 	ctrl=$(fabrics "traddr=$ADDR,trsvcid=$PORT,nqn=$DISCOVERY_NQN,discovery")
 	nvme get-log "/dev/$ctrl" --log-id=0x70 --log-len=3072 --raw-binary >"$TMP/whole"
 	for length in 4 20 508 512 516 1028 2044; do
-		nvme get-log "/dev/$ctrl" --log-id=0x70 --log-len="$length" --raw-binary >"$TMP/log" ||
+		nvme get-log "/dev/$ctrl" --log-id=0x70 --log-len="$length" \
+			--raw-binary >"$TMP/log" ||
 			fail "get-log of $length bytes"
 		expect "bytes of the log page" "$length" "$(stat -c %s "$TMP/log")"
-		cmp -n "$length" "$TMP/log" "$TMP/whole" || fail "$length bytes differ from the same of 3072"
+		cmp -n "$length" "$TMP/log" "$TMP/whole" ||
+			fail "$length bytes differ from the same of 3072"
 	done
 }
 
@@ -40,11 +44,14 @@ command_errors()
 
 	ctrl=$(attach)
 	disk=$(disk "$ctrl")
-	error=$(expect_failure "a read behind the end" nvme read "$disk" -s 99999999 -c 0 -z 512 -d /dev/null)
+	error=$(expect_failure "a read behind the end" \
+		nvme read "$disk" -s 99999999 -c 0 -z 512 -d /dev/null)
 	[[ $error == *"NVMe status"* ]] || fail "expected an NVMe status, got: $error"
 	error=$(expect_failure "an unknown command" nvme admin-passthru "/dev/$ctrl" -O 0xc5)
-	[[ $error == *"Invalid Command Opcode"* ]] || fail "expected Invalid Command Opcode, got: $error"
-	expect_failure "an unknown log page" nvme get-log "/dev/$ctrl" --log-id=0x60 --log-len=512 >/dev/null
+	[[ $error == *"Invalid Command Opcode"* ]] ||
+		fail "expected Invalid Command Opcode, got: $error"
+	expect_failure "an unknown log page" nvme get-log "/dev/$ctrl" --log-id=0x60 \
+		--log-len=512 >/dev/null
 	expect "state" live "$(attr "$ctrl" state)"
 	read_some "$disk"
 }
@@ -57,8 +64,10 @@ medium_error()
 	echo "+4096-4103" >"$NULLB/mem/badblocks"
 	ctrl=$(attach)
 	disk=$(disk "$ctrl")
-	expect_failure "a read of bad blocks" dd if="$disk" of=/dev/null bs=4k skip=512 count=1 iflag=direct
-	expect_failure "a write to bad blocks" dd if=/dev/zero of="$disk" bs=64k seek=32 count=1 oflag=direct
+	expect_failure "a read of bad blocks" dd if="$disk" of=/dev/null bs=4k skip=512 count=1 \
+		iflag=direct
+	expect_failure "a write to bad blocks" dd if=/dev/zero of="$disk" bs=64k seek=32 count=1 \
+		oflag=direct
 	echo "-4096-4103" >"$NULLB/mem/badblocks"
 	expect "state" live "$(attr "$ctrl" state)"
 	fio_verify "$disk" --bs=64k --iodepth=8 --size=16m --io_size=2m
@@ -86,7 +95,8 @@ keep_alive()
 
 	ctrl=$(attach --keep-alive-tmo=2)
 	stays_live "$ctrl" 5000
-	! log_since_mark | grep -E 'keep.?alive|error recovery|[Rr]econnect' || fail "the idle controller was not left in peace"
+	! log_since_mark | grep -E 'keep.?alive|error recovery|[Rr]econnect' ||
+		fail "the idle controller was not left in peace"
 }
 
 # The target forgets nothing either: a host that falls silent is dropped.
@@ -173,7 +183,8 @@ rescan()
 	ctrl=$(attach)
 	disk "$ctrl" >/dev/null
 	limit 20 nvme ns-rescan "/dev/$ctrl" || fail "nvme ns-rescan"
-	limit 20 nvme list-ns "/dev/$ctrl" | matches '0x1$' || fail "nvme list-ns: $(nvme list-ns "/dev/$ctrl")"
+	limit 20 nvme list-ns "/dev/$ctrl" | matches '0x1$' ||
+		fail "nvme list-ns: $(nvme list-ns "/dev/$ctrl")"
 }
 
 # More commands at a time than there are tags would be for one by one

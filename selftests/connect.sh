@@ -105,7 +105,8 @@ messages()
 	local ctrl
 
 	ctrl=$(attach)
-	log_since_mark | matches -F "nvme $ctrl: new ctrl: NQN \"$NQN\", addr $ADDR:$PORT, hostnqn: $HOSTNQN" ||
+	log_since_mark | matches \
+		-F "nvme $ctrl: new ctrl: NQN \"$NQN\", addr $ADDR:$PORT, hostnqn: $HOSTNQN" ||
 		fail "the new controller is announced otherwise: $(log_since_mark)"
 	log_mark
 	expect_failure "connecting to a port that nobody listens on" \
@@ -113,7 +114,8 @@ messages()
 	log_since_mark | matches -F "failed to connect socket: -111" ||
 		fail "the failure is announced otherwise: $(log_since_mark)"
 	log_mark
-	expect_failure "connecting to no subsystem" fabrics "traddr=$ADDR,trsvcid=$PORT,nqn=$NQN.none" >/dev/null
+	expect_failure "connecting to no subsystem" fabrics \
+		"traddr=$ADDR,trsvcid=$PORT,nqn=$NQN.none" >/dev/null
 	log_since_mark | matches -E "failed to connect queue: 0 ret=[1-9]" ||
 		fail "the failure of Connect is announced otherwise: $(log_since_mark)"
 }
@@ -133,7 +135,8 @@ polled_io()
 {
 	[ "$HOST_TR" = mptcp ] ||
 		skip "the C driver sleeps in its poll function, which runs under rcu_read_lock()"
-	run_fio --name=polled --filename="$(disk "$(attach --nr-poll-queues=1)")" --direct=1 --ioengine=io_uring \
+	run_fio --name=polled --filename="$(disk "$(attach --nr-poll-queues=1)")" --direct=1 \
+		--ioengine=io_uring \
 		--hipri=1 --rw=randrw --bs=4k --iodepth=4 --size=16m --io_size=1m >/dev/null
 }
 
@@ -181,7 +184,8 @@ disable_sqflow()
 # subflows from other addresses, by design: they are not wanted here.
 local_addresses()
 {
-	in_host ss -Htn state established "dport = :$PORT" | awk '{ print $3 }' | sed 's/:[0-9]*$//' | sort -u | xargs
+	in_host ss -Htn state established "dport = :$PORT" | awk '{ print $3 }' |
+		sed 's/:[0-9]*$//' | sort -u | xargs
 }
 
 host_traddr()
@@ -205,7 +209,8 @@ host_iface()
 	ctrl=$(attach_to "$NQN" -a 10.1.3.2 -s 4430 --host-iface=h2)
 	usable "$ctrl"
 	after=$(link_bytes 2)
-	[ "$((after - before))" -gt 4096 ] || fail "expected traffic on h2, got $((after - before)) bytes"
+	[ "$((after - before))" -gt 4096 ] ||
+		fail "expected traffic on h2, got $((after - before)) bytes"
 	expect "local address" 10.1.2.1%h2 "$(PORT=4430 local_addresses)"
 }
 
@@ -229,7 +234,8 @@ timers()
 {
 	local ctrl
 
-	ctrl=$(attach --keep-alive-tmo=7 --reconnect-delay=3 --ctrl-loss-tmo=33 --fast_io_fail_tmo=9)
+	ctrl=$(attach --keep-alive-tmo=7 --reconnect-delay=3 --ctrl-loss-tmo=33 \
+		--fast_io_fail_tmo=9)
 	expect "keep-alive" 7 "$(attr "$ctrl" kato)"
 	expect "reconnect delay" 3 "$(attr "$ctrl" reconnect_delay)"
 	expect "controller loss timeout" 33 "$(attr "$ctrl" ctrl_loss_tmo)"
@@ -250,7 +256,8 @@ duplicate()
 	expect "controllers" "$first $second" "$(controllers | xargs)"
 	detach "$second"
 	second=$(attach_raw host_traddr=10.1.2.1)
-	expect "controllers, the second from another address" "$first $second" "$(controllers | xargs)"
+	expect "controllers, the second from another address" "$first $second" \
+		"$(controllers | xargs)"
 }
 
 # Without trsvcid: 8009 for discovery and 4420 otherwise (the C driver takes
@@ -287,19 +294,25 @@ wrong_options()
 	refused "a service that is none" "traddr=$ADDR,trsvcid=nvme,nqn=$NQN"
 	refused "a service too high" "traddr=$ADDR,trsvcid=70000,nqn=$NQN"
 	refused "a host address that is none" "traddr=$ADDR,trsvcid=$PORT,host_traddr=x,nqn=$NQN"
-	refused "a host address that is not ours" "traddr=$ADDR,trsvcid=$PORT,host_traddr=10.9.9.9,nqn=$NQN" \
+	refused "a host address that is not ours" \
+		"traddr=$ADDR,trsvcid=$PORT,host_traddr=10.9.9.9,nqn=$NQN" \
 		"annot assign requested address"
-	refused "an interface that is none" "traddr=$ADDR,trsvcid=$PORT,host_iface=eth77,nqn=$NQN" "No such device"
-	refused "a queue size of 2" "traddr=$ADDR,trsvcid=$PORT,queue_size=2,nqn=$NQN" "Invalid argument"
-	refused "an option that is none" "traddr=$ADDR,trsvcid=$PORT,colour=red,nqn=$NQN" "Invalid argument"
+	refused "an interface that is none" "traddr=$ADDR,trsvcid=$PORT,host_iface=eth77,nqn=$NQN" \
+		"No such device"
+	refused "a queue size of 2" "traddr=$ADDR,trsvcid=$PORT,queue_size=2,nqn=$NQN" \
+		"Invalid argument"
+	refused "an option that is none" "traddr=$ADDR,trsvcid=$PORT,colour=red,nqn=$NQN" \
+		"Invalid argument"
 }
 
 wrong_peers()
 {
-	refused "a port that nobody listens on" "traddr=$ADDR,trsvcid=4499,nqn=$NQN" "onnection refused"
+	refused "a port that nobody listens on" "traddr=$ADDR,trsvcid=4499,nqn=$NQN" \
+		"onnection refused"
 	refused "a subsystem that is not there" "traddr=$ADDR,trsvcid=$PORT,nqn=$NQN.none"
 	refused "an address without a machine" "traddr=10.1.1.77,trsvcid=$PORT,nqn=$NQN"
-	refused "an address without a route" "traddr=192.0.2.1,trsvcid=$PORT,nqn=$NQN" "etwork is unreachable"
+	refused "an address without a route" "traddr=192.0.2.1,trsvcid=$PORT,nqn=$NQN" \
+		"etwork is unreachable"
 }
 
 # Accepts connections and never answers: the host gives up, and says so.

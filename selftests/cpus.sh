@@ -36,7 +36,8 @@ read_on_each()
 
 	for nr in "$CPUS"/cpu[0-9]*; do
 		[ "$(cat "$nr/online" 2>/dev/null || echo 1)" = 1 ] || continue
-		limit 20 taskset -c "${nr##*/cpu}" dd if="$1" of=/dev/null bs=4k count=1 iflag=direct status=none ||
+		limit 20 taskset -c "${nr##*/cpu}" dd if="$1" of=/dev/null bs=4k count=1 \
+			iflag=direct status=none ||
 			fail "CPU ${nr##*/cpu} cannot read $1"
 	done
 }
@@ -49,7 +50,8 @@ one_queue_each()
 
 	expect "CPUs that are online" 0-1 "$(online)"
 	for i in 1 2 3 4; do
-		ctrl=$(limit 20 attach_raw "nr_io_queues=1,duplicate_connect") || fail "connect, controller $i"
+		ctrl=$(limit 20 attach_raw "nr_io_queues=1,duplicate_connect") ||
+			fail "connect, controller $i"
 		read_on_each "$(disk "$ctrl")"
 	done
 }

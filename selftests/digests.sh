@@ -19,7 +19,8 @@ damage()
 {
 	local i
 
-	"in_$1" iptables -t mangle -A OUTPUT -p tcp -m length --length "$((HEADERS + $2)):$((HEADERS + $3))" \
+	"in_$1" iptables -t mangle -A OUTPUT -p tcp -m length \
+		--length "$((HEADERS + $2)):$((HEADERS + $3))" \
 		-m statistic --mode nth --every 60 --packet 9 -j MARK --set-mark 42
 	for ((i = 1; i <= LINKS; i++)); do
 		# with the filter of before, if there was one
@@ -60,7 +61,8 @@ scribble()
 	local ctrl
 
 	ctrl=$(attach_raw data_digest,reconnect_delay=1,nr_io_queues=1)
-	limit 60 python3 "$SELFTESTS/lib/scribble.py" "$(disk "$ctrl")" "$1" $((100 / SLOW)) || fail "a write failed"
+	limit 60 python3 "$SELFTESTS/lib/scribble.py" "$(disk "$ctrl")" "$1" $((100 / SLOW)) ||
+		fail "a write failed"
 	! log_since_mark | matches -i 'digest.* 0x' || fail "the target refused data"
 	expect "state" live "$(attr "$ctrl" state)"
 }
@@ -76,7 +78,8 @@ damaged_for_a_second()
 	disk=$(disk "$ctrl")
 	damage host 1000 65000 700
 	undo
-	in_host iptables -t mangle -A OUTPUT -p tcp -m length --length $((HEADERS + 1000)):65535 -j MARK --set-mark 42
+	in_host iptables -t mangle -A OUTPUT -p tcp -m length --length $((HEADERS + 1000)):65535 \
+		-j MARK --set-mark 42
 	dd if=/dev/zero of="$disk" bs=16k count=1 oflag=direct status=none &
 	pid=$!
 	wait_for 10 "damage is found" damage_found

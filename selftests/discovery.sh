@@ -43,7 +43,8 @@ fields()
 	expect "security" 0 "$(entry_of "$log" "$NQN" sectype)"
 	# The service describes itself, too.
 	expect "type of the discovery subsystem" 3 "$(entry_of "$log" "$DISCOVERY_NQN" subtype)"
-	expect "transport type of the discovery subsystem" "$trtype" "$(entry_of "$log" "$DISCOVERY_NQN" trtype)"
+	expect "transport type of the discovery subsystem" "$trtype" \
+		"$(entry_of "$log" "$DISCOVERY_NQN" trtype)"
 	expect "controllers left behind" "" "$(controllers)"
 }
 
@@ -56,7 +57,8 @@ wildcard()
 	publish 2 "$NQN"
 	for address in 10.1.1.2 10.1.3.2; do
 		log=$(discover "$address" 4421)
-		expect "address of a wildcard port asked at $address" "$address" "$(entry_of "$log" "$NQN" traddr)"
+		expect "address of a wildcard port asked at $address" "$address" \
+			"$(entry_of "$log" "$NQN" traddr)"
 		expect "its service" 4421 "$(entry_of "$log" "$NQN" trsvcid)"
 	done
 	port_remove 2
@@ -74,7 +76,8 @@ several_subsystems()
 	expect "subsystems" "$NQN $NQN.b $NQN.c" "$(subsystems "$log")"
 	echo 0 >"$NVMET/subsystems/$NQN.b/attr_allow_any_host"
 	log=$(discover "$ADDR" "$PORT")
-	expect "subsystems, one of which does not allow this host" "$NQN $NQN.c" "$(subsystems "$log")"
+	expect "subsystems, one of which does not allow this host" "$NQN $NQN.c" \
+		"$(subsystems "$log")"
 	withdraw 1 "$NQN.c"
 	log=$(discover "$ADDR" "$PORT")
 	expect "subsystems, one of which was withdrawn" "$NQN" "$(subsystems "$log")"
@@ -119,7 +122,8 @@ referral()
 	expect "the referral" "[$trtype,1,1,\"10.1.4.2\",\"8009\"]" \
 		"$(jq -c '[.trtype, .adrfam, .subtype, .traddr, .trsvcid]' <<<"$log")"
 	rmdir "$dir"
-	expect "referrals left" 0 "$(discover "$ADDR" "$PORT" | jq '[.entries[] | select(.portid == 7)] | length')"
+	expect "referrals left" 0 \
+		"$(discover "$ADDR" "$PORT" | jq '[.entries[] | select(.portid == 7)] | length')"
 }
 
 persistent()
@@ -131,7 +135,8 @@ persistent()
 	[ -n "$ctrl" ] || fail "no controller is left by nvme discover --persistent"
 	expect "its kind" discovery "$(attr "$ctrl" cntrltype)"
 	expect "its state" live "$(attr "$ctrl" state)"
-	limit 20 nvme discover -d "$ctrl" | matches "$NQN" || fail "$NQN is not in the log read through $ctrl"
+	limit 20 nvme discover -d "$ctrl" | matches "$NQN" ||
+		fail "$NQN is not in the log read through $ctrl"
 	detach "$ctrl"
 	expect "controllers left behind" "" "$(controllers)"
 }
@@ -145,14 +150,16 @@ change_event()
 	subsystem "$NQN.new"
 	publish 1 "$NQN.new"
 	wait_for 10 "the event of a changed discovery log" grep -q 'NVME_AEN=0x70f002' "$TMP/events"
-	grep -q "NVME_TRTYPE=$HOST_TR" "$TMP/events" || fail "no NVME_TRTYPE=$HOST_TR in: $(cat "$TMP/events")"
+	grep -q "NVME_TRTYPE=$HOST_TR" "$TMP/events" ||
+		fail "no NVME_TRTYPE=$HOST_TR in: $(cat "$TMP/events")"
 	withdraw 1 "$NQN.new"
 	subsystem_remove "$NQN.new"
 }
 
 unknown_subsystem()
 {
-	expect_failure "connecting to a subsystem that does not exist" attach_to "$NQN.none" -a "$ADDR" -s "$PORT"
+	expect_failure "connecting to a subsystem that does not exist" attach_to "$NQN.none" \
+		-a "$ADDR" -s "$PORT"
 	expect "controllers left behind" "" "$(controllers)"
 }
 

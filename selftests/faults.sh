@@ -131,7 +131,8 @@ talkative_reset()
 	done
 	limit 40 detach "$ctrl" || fail "disconnect under load"
 	load_ends 40
-	log_since_mark | matches 'Cancelling I/O' || fail "no command was in flight, so nothing is seen of this"
+	log_since_mark | matches 'Cancelling I/O' ||
+		fail "no command was in flight, so nothing is seen of this"
 }
 
 # lost_path CONTROLLER SECONDS: completions of its disk may get lost, and time

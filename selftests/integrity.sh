@@ -58,7 +58,8 @@ in_capsule()
 		"$(nvme id-ctrl "/dev/$ctrl" -o json | jq .ioccsz)"
 	fio_verify "$disk" --bsrange=512-128k --iodepth=16 --size=64m --io_size=6m
 	# right below, at and above the limit
-	fio_verify "$disk" --bssplit=$(($1 - 512))/34:"$1"/33:$(($1 + 512))/33 --iodepth=4 --size=64m --io_size=2m
+	fio_verify "$disk" --bssplit=$(($1 - 512))/34:"$1"/33:$(($1 + 512))/33 --iodepth=4 \
+		--size=64m --io_size=2m
 	detach "$ctrl"
 	port_remove 2
 }
@@ -72,18 +73,22 @@ passthrough()
 	head -c $((257 * 512)) /dev/urandom >"$TMP/data"
 	for blocks in 1 3 7 31 32 33 127 129 257; do
 		head -c $((blocks * 512)) "$TMP/data" >"$TMP/write"
-		nvme write "$disk" -s 12345 -c $((blocks - 1)) -z $((blocks * 512)) -d "$TMP/write" >/dev/null ||
+		nvme write "$disk" -s 12345 -c $((blocks - 1)) -z $((blocks * 512)) \
+			-d "$TMP/write" >/dev/null ||
 			fail "nvme write of $blocks blocks"
-		nvme read "$disk" -s 12345 -c $((blocks - 1)) -z $((blocks * 512)) -d "$TMP/read" >/dev/null ||
+		nvme read "$disk" -s 12345 -c $((blocks - 1)) -z $((blocks * 512)) \
+			-d "$TMP/read" >/dev/null ||
 			fail "nvme read of $blocks blocks"
-		cmp "$TMP/write" "$TMP/read" || fail "what was read is not what was written, $blocks blocks"
+		cmp "$TMP/write" "$TMP/read" ||
+			fail "what was read is not what was written, $blocks blocks"
 	done
 }
 
 # zeroed DISK OFFSET LENGTH, in bytes
 zeroed()
 {
-	dd if="$1" of="$TMP/zeroed" bs=64k skip="$2" count="$3" iflag=direct,skip_bytes,count_bytes status=none
+	dd if="$1" of="$TMP/zeroed" bs=64k skip="$2" count="$3" \
+		iflag=direct,skip_bytes,count_bytes status=none
 	cmp -n "$3" "$TMP/zeroed" /dev/zero
 }
 
@@ -93,7 +98,8 @@ write_zeroes()
 
 	disk=$(disk "$(attach)")
 	for tool in "blkdiscard -z -o" "blkdiscard -o"; do
-		head -c 2097152 /dev/zero | tr '\0' '\377' | dd of="$disk" bs=256k iflag=fullblock oflag=direct status=none
+		head -c 2097152 /dev/zero | tr '\0' '\377' |
+			dd of="$disk" bs=256k iflag=fullblock oflag=direct status=none
 		# shellcheck disable=SC2086 # a command line
 		$tool 131072 -l 1048576 "$disk" || fail "$tool failed on $disk"
 		zeroed "$disk" 131072 1048576 || fail "$tool: not all is zero"

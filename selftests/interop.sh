@@ -10,9 +10,11 @@ discovery()
 	local trtype=4
 
 	[ "$PORT_TR" = mptcp ] || trtype=3
-	in_host nvme discover -t "$HOST_TR" -a "$ADDR" -s "$PORT" --hostnqn "$HOSTNQN" --hostid "$HOSTID" \
+	in_host nvme discover -t "$HOST_TR" -a "$ADDR" -s "$PORT" --hostnqn "$HOSTNQN" \
+		--hostid "$HOSTID" \
 		--raw "$TMP/log" >&2
-	expect "transport type and address" "[$trtype,\"$ADDR\"]" "$("$SELFTESTS/lib/discovery_log.py" "$TMP/log" |
+	expect "transport type and address" "[$trtype,\"$ADDR\"]" \
+		"$("$SELFTESTS/lib/discovery_log.py" "$TMP/log" |
 		jq -c --arg nqn "$NQN" '.entries[] | select(.subnqn == $nqn) | [.trtype, .traddr]')"
 }
 

@@ -9,10 +9,12 @@ discovery()
 {
 	local entry
 
-	in_host nvme discover -t "$HOST_TR" -a "$1" -s "$2" --hostnqn "$HOSTNQN" --hostid "$HOSTID" \
+	in_host nvme discover -t "$HOST_TR" -a "$1" -s "$2" --hostnqn "$HOSTNQN" \
+		--hostid "$HOSTID" \
 		--raw "$TMP/log" >&2
 	entry=$("$SELFTESTS/lib/discovery_log.py" "$TMP/log" |
-		jq -c --arg nqn "$NQN" '.entries[] | select(.subnqn == $nqn) | [.adrfam, .traddr, .trsvcid]')
+		jq -c --arg nqn "$NQN" \
+		'.entries[] | select(.subnqn == $nqn) | [.adrfam, .traddr, .trsvcid]')
 	expect "family, address and service" "[2,\"$1\",\"$2\"]" "$entry"
 }
 
@@ -31,7 +33,8 @@ subflows()
 {
 	local ctrl
 
-	[ "$HOST_TR/$PORT_TR" = mptcp/mptcp ] || skip "more than one subflow needs mptcp at both ends"
+	[ "$HOST_TR/$PORT_TR" = mptcp/mptcp ] ||
+		skip "more than one subflow needs mptcp at both ends"
 	ctrl=$(attach --nr-io-queues=1)
 	wait_for 10 "2 queues have $LINKS subflows each" connections $((2 * LINKS))
 	fio_verify "$(disk "$ctrl")" --bs=64k --iodepth=8 --size=64m --io_size=8m
@@ -50,14 +53,16 @@ host_traddr()
 	in_host ip mptcp endpoint flush
 	ctrl=$(attach --host-traddr=fd01::1)
 	read_some "$(disk "$ctrl")"
-	attr "$ctrl" address | matches 'host_traddr=fd01::1' || fail "got the address $(attr "$ctrl" address)"
+	attr "$ctrl" address | matches 'host_traddr=fd01::1' ||
+		fail "got the address $(attr "$ctrl" address)"
 }
 
 link_local()
 {
 	local address ctrl
 
-	address=$(in_target ip -j -6 address show dev t1 scope link | jq -r '.[].addr_info[]?.local // empty')
+	address=$(in_target ip -j -6 address show dev t1 scope link |
+		jq -r '.[].addr_info[]?.local // empty')
 	ctrl=$(attach_to "$NQN" -a "$address%h1" -s 4421)
 	read_some "$(disk "$ctrl")"
 }

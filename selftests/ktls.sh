@@ -32,7 +32,8 @@ stream()
 spread()
 {
 	wait_for 20 "$LINKS subflows" connections "$LINKS"
-	expect "connections of MPTCP" 1 "$(in_host ss -HMn state established "dport = :$PORT" | wc -l)"
+	expect "connections of MPTCP" 1 \
+		"$(in_host ss -HMn state established "dport = :$PORT" | wc -l)"
 	[ "$1" != mptcp+tls ] || {
 		expect "sockets that send TLS records" 1 "$(tls_stat host TlsCurrTxSw)"
 		expect "sockets that receive TLS records" 1 "$(tls_stat target TlsCurrRxSw)"
@@ -71,7 +72,8 @@ transfer()
 	parts=$(shares "$BEFORE" "$(links_bytes)")
 	note "$1: $2 MiB, $KBPS kB/s, shares $parts%"
 	for share in $parts; do
-		[ "$share" -ge 10 ] || fail "expected 10 % of the bytes or more on each link, got $parts"
+		[ "$share" -ge 10 ] ||
+			fail "expected 10 % of the bytes or more on each link, got $parts"
 	done
 }
 
@@ -111,7 +113,8 @@ flap()
 	complete
 	back=$(($(link_bytes 3) - back))
 	note "$KBPS kB/s, $((back / 1000)) kB over the link since it is back"
-	[ "$back" -ge 1000000 ] || fail "expected 1 MB or more over the link that came back, got $back bytes"
+	[ "$back" -ge 1000000 ] ||
+		fail "expected 1 MB or more over the link that came back, got $back bytes"
 	nothing_refused
 }
 

@@ -88,7 +88,8 @@ refused_connect()
 	ours
 	expect "a Connect that is refused, and the next one" "0x182 0x0" "$(greedy refused-connect)"
 	wait_for 20 "the controller is released" released
-	limit 20 port_remove 1 || fail "the port is not removed: $(grep -l '^State:.*D' /proc/[0-9]*/status | xargs)"
+	limit 20 port_remove 1 ||
+		fail "the port is not removed: $(grep -l '^State:.*D' /proc/[0-9]*/status | xargs)"
 	target_up
 }
 
@@ -136,7 +137,8 @@ hoard()
 	wait_for 60 "the hoard ends" gone "$peer"
 	wait "$peer" || fail "$(cat "$TMP/hoard")"
 	# Of 4 MiB each: one for each connection, and what fits into the eighth.
-	[ "$1" != 1 ] || expect_between "writes that were asked for" 8 $((8 + total / 8 / 4096)) "$(tail -n 1 "$TMP/hoard")"
+	[ "$1" != 1 ] || expect_between "writes that were asked for" 8 $((8 + total / 8 / 4096)) \
+		"$(tail -n 1 "$TMP/hoard")"
 	detach "$ctrl"
 	wait_for 20 "the hoard is released" released
 }
@@ -169,7 +171,7 @@ rps()
 {
 	mkdir -p "$TMP/sys"
 	# shellcheck disable=SC2016 # for the inner shell
-	in_target unshare --mount bash -ec 'mount -t sysfs sysfs "$1"
+	in_target unshare --mount bash -ec 'mount -t sysfs none "$1"
 		for queue in "$1"/class/net/t*/queues/rx-0/rps_cpus; do echo "$2" >"$queue"; done' \
 		- "$TMP/sys" "$((1 << $1))"
 }
@@ -177,7 +179,8 @@ rps()
 # work_cpus: of the target's connections, each once
 work_cpus()
 {
-	sed -n 's/.*workqueue=nvmet_mptcp_wq .* cpu=\([0-9]*\)$/\1/p' "$TRACING/trace" | sort | uniq -c
+	sed -n 's/.*workqueue=nvmet_mptcp_wq .* cpu=\([0-9]*\)$/\1/p' "$TRACING/trace" | sort |
+		uniq -c
 }
 
 # The work of a connection follows its packets to another CPU.
@@ -193,12 +196,16 @@ follows_packets()
 	echo 1 >"$TRACING/events/workqueue/workqueue_queue_work/enable"
 	for cpu in 0 1; do
 		rps "$cpu"
-		run_fio --name=move --filename="$disk" --direct=1 --rw=randread --bs=4k --number_ios=300 >/dev/null
+		run_fio --name=move --filename="$disk" --direct=1 --rw=randread --bs=4k \
+			--number_ios=300 >/dev/null
 		echo >"$TRACING/trace"
-		run_fio --name=move --filename="$disk" --direct=1 --rw=randread --bs=4k --number_ios=300 >/dev/null
+		run_fio --name=move --filename="$disk" --direct=1 --rw=randread --bs=4k \
+			--number_ios=300 >/dev/null
 		work_cpus >"$TMP/cpus"
-		note "packets on CPU $cpu, works on: $(awk '{ printf "%s: %s  ", $2, $1 }' "$TMP/cpus")"
-		expect "the CPU that works most" "$cpu" "$(sort -rn "$TMP/cpus" | awk 'NR == 1 { print $2 }')"
+		note "packets on CPU $cpu, works on:" \
+			"$(awk '{ printf "%s: %s  ", $2, $1 }' "$TMP/cpus")"
+		expect "the CPU that works most" "$cpu" \
+			"$(sort -rn "$TMP/cpus" | awk 'NR == 1 { print $2 }')"
 	done
 }
 
@@ -252,7 +259,8 @@ setup
 t "what a command leaves of its data is zeroed" leftovers
 t "the largest transfer is announced" largest_transfer
 for bytes in 0 512 16384; do
-	t "inline data: $bytes" inline_size "$bytes" "$bytes" "$([ "$bytes" -gt 8192 ] && echo command || echo capsule)"
+	t "inline data: $bytes" inline_size "$bytes" "$bytes" \
+		"$([ "$bytes" -gt 8192 ] && echo command || echo capsule)"
 done
 t "inline data: more than can be" inline_size 2147483647 4194304 command
 inline_default

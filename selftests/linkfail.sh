@@ -13,6 +13,12 @@ at_least()
 	[ "$(established)" -ge "$1" ]
 }
 
+# longest read|write: in ms
+longest()
+{
+	jq ".jobs[0].$1.clat_ns.max / 1000000 | floor" "$TMP/fio.json"
+}
+
 # failure WHAT DOWN UP: the two are functions
 failure()
 {
@@ -21,9 +27,10 @@ failure()
 	ctrl=$(attach --nr-io-queues=1)
 	disk=$(disk "$ctrl")
 	wait_for 10 "$((2 * LINKS)) subflows" at_least $((2 * LINKS))
-	(cd "$TMP" && exec fio --name=verify --filename="$disk" --direct=1 --ioengine=libaio --rw=randwrite \
-		--bs=64k --iodepth=16 --size=64m --time_based --runtime="$RUNTIME" --verify=crc32c --verify_fatal=1 \
-		--verify_backlog=64 --output-format=json --output=fio.json) &
+	(cd "$TMP" && exec fio --name=verify --filename="$disk" --direct=1 --ioengine=libaio \
+		--rw=randwrite --bs=64k --iodepth=16 --size=64m --time_based --runtime="$RUNTIME" \
+		--verify=crc32c --verify_fatal=1 --verify_backlog=64 \
+		--output-format=json --output=fio.json) &
 	pid=$!
 	wait_for 20 "fio does I/O" busy "$disk"
 	"$2"
@@ -33,8 +40,7 @@ failure()
 	wait "$pid" || fail "fio: $(cat "$TMP/fio.json")"
 	expect "I/O errors" 0 "$(jq '.jobs[0].error' "$TMP/fio.json")"
 	expect "state" live "$(attr "$ctrl" state)"
-	note "$1: longest write $(jq '.jobs[0].write.clat_ns.max / 1000000 | floor' "$TMP/fio.json") ms," \
-		"longest read $(jq '.jobs[0].read.clat_ns.max / 1000000 | floor' "$TMP/fio.json") ms"
+	note "$1: longest write $(longest write) ms, longest read $(longest read) ms"
 }
 
 # progress DISK PID WHEN: I/O is done three times over

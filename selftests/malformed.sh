@@ -21,14 +21,15 @@ bad_host()
 	case $verdict in
 	closed)
 		[ "$PORT_TR" != mptcp ] || [ -z "${REASON[$1]:-}" ] ||
-			fail "expected a C2HTermReq with FES ${REASON[$1]}, and the connection was just closed"
+			fail "expected a C2HTermReq with FES ${REASON[$1]}, and there was none"
 		;;
 	termreq*)
 		[ -z "${REASON[$1]:-}" ] || expect "reason" "termreq ${REASON[$1]}" "$verdict"
 		;;
 	silence)
 		# The C target ignores some, and waits for what they announce.
-		[ "$PORT_TR" = tcp ] || fail "expected a C2HTermReq or the end of the connection, and got nothing"
+		[ "$PORT_TR" = tcp ] ||
+			fail "expected a C2HTermReq or the end of the connection, and got nothing"
 		;;
 	*) fail "expected a C2HTermReq or the end of the connection, got: $verdict" ;;
 	esac
@@ -41,10 +42,12 @@ bad_target()
 {
 	local start
 
-	nsenter --net="/run/netns/$TARGET_NS" "$SELFTESTS/lib/peer.py" target "$1" "$ADDR" 4499 >"$TMP/peer" 2>&1 &
+	nsenter --net="/run/netns/$TARGET_NS" "$SELFTESTS/lib/peer.py" target "$1" "$ADDR" \
+		4499 >"$TMP/peer" 2>&1 &
 	wait_for 10 "the peer listens" grep -q listening "$TMP/peer"
 	start=$(now_ms)
-	expect_failure "connecting to a bad target" fabrics "traddr=$ADDR,trsvcid=4499,nqn=$NQN${2:-,hdr_digest}"
+	expect_failure "connecting to a bad target" fabrics \
+		"traddr=$ADDR,trsvcid=4499,nqn=$NQN${2:-,hdr_digest}"
 	[ "$HOST_TR" != mptcp ] ||
 		expect_between "ms until the host gave up" 0 $((8000 * SLOW)) $(($(now_ms) - start))
 	expect "controllers" "$GOOD" "$(controllers | xargs)"
@@ -66,7 +69,8 @@ setup
 KEEP=1 RESTORE=
 GOOD=$(attach)
 [ -n "$GOOD" ] || bail "cannot connect"
-for case in unknown-type wrong-hlen short-plen huge-plen second-icreq no-icreq wrong-pfv wrong-ic-plen \
+for case in unknown-type wrong-hlen short-plen huge-plen second-icreq no-icreq wrong-pfv \
+	wrong-ic-plen \
 	header-digest digest-not-agreed data-without-r2t response-from-host garbage cut-off; do
 	t "host: $case" bad_host "$case"
 done

@@ -15,7 +15,8 @@ polled()
 block()
 {
 	polled
-	fio_verify "$DISK" --ioengine=io_uring --hipri=1 --bsrange=512-64k --iodepth=16 --size=32m --io_size=4m
+	fio_verify "$DISK" --ioengine=io_uring --hipri=1 --bsrange=512-64k --iodepth=16 --size=32m \
+		--io_size=4m
 }
 
 # A request may end on another CPU, and be somebody else's, while it is asked
@@ -27,7 +28,8 @@ passthrough()
 	[ "$HOST_TR" = mptcp ] || skip "the kernel's block layer gives nvme-tcp a null pointer"
 	polled
 	for ((cpu = 0; cpu < $(nproc); cpu++)); do
-		run_fio --name=poll --filename="${DISK/nvme/ng}" --ioengine=io_uring_cmd --cmd_type=nvme --hipri=1 \
+		run_fio --name=poll --filename="${DISK/nvme/ng}" --ioengine=io_uring_cmd \
+			--cmd_type=nvme --hipri=1 \
 			--rw="$1" --bs=512 --iodepth=1 --size=64m --cpus_allowed="$cpu" \
 			--time_based --runtime=$((8 * SLOW)) --output-format=terse >/dev/null
 	done
@@ -52,8 +54,9 @@ passthrough_reset()
 
 passthrough_load()
 {
-	cd "$TMP" && exec fio --name=poll --filename="${DISK/nvme/ng}" --ioengine=io_uring_cmd --cmd_type=nvme \
-		--hipri=1 --rw=randread --bs=512 --iodepth=1 --numjobs=4 --size=64m --time_based --runtime=60 \
+	cd "$TMP" && exec fio --name=poll --filename="${DISK/nvme/ng}" --ioengine=io_uring_cmd \
+		--cmd_type=nvme --hipri=1 --rw=randread --bs=512 --iodepth=1 --numjobs=4 \
+		--size=64m --time_based --runtime=60 \
 		>"$TMP/load" 2>&1
 }
 

@@ -26,7 +26,8 @@ reset_under_load()
 
 	ctrl=$(attach)
 	disk=$(disk "$ctrl")
-	fio_verify "$disk" --bsrange=512-64k --iodepth=32 --size=64m --io_size=600m --time_based --runtime=$((12 * SLOW)) &
+	fio_verify "$disk" --bsrange=512-64k --iodepth=32 --size=64m --io_size=600m --time_based \
+		--runtime=$((12 * SLOW)) &
 	pid=$!
 	wait_for 20 "fio does I/O" busy "$disk"
 	for i in 1 2 3; do
@@ -44,12 +45,14 @@ port_returns()
 
 	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=120)
 	disk=$(disk "$ctrl")
-	fio_verify "$disk" --bsrange=512-64k --iodepth=16 --size=64m --io_size=600m --time_based --runtime=$((10 * SLOW)) &
+	fio_verify "$disk" --bsrange=512-64k --iodepth=16 --size=64m --io_size=600m --time_based \
+		--runtime=$((10 * SLOW)) &
 	pid=$!
 	wait_for 20 "fio does I/O" busy "$disk"
 	port_remove 1
 	await_state "$ctrl" connecting
-	log_since_mark | matches "nvme $ctrl: starting error recovery" || fail "the log does not say that recovery starts"
+	log_since_mark | matches "nvme $ctrl: starting error recovery" ||
+		fail "the log does not say that recovery starts"
 	port 1 "$ADDR" "$PORT"
 	publish 1 "$NQN"
 	await_state "$ctrl" live 30
@@ -100,7 +103,8 @@ fast_fail()
 	disk=$(disk "$ctrl")
 	port_remove 1
 	await_state "$ctrl" connecting
-	expect_failure "a read after fast_io_fail_tmo" dd if="$disk" of=/dev/null bs=4k count=1 iflag=direct
+	expect_failure "a read after fast_io_fail_tmo" dd if="$disk" of=/dev/null bs=4k count=1 \
+		iflag=direct
 	port 1 "$ADDR" "$PORT"
 	publish 1 "$NQN"
 	await_state "$ctrl" live 30
@@ -120,7 +124,8 @@ silent_links()
 	read_some "$disk" &
 	pid=$!
 	await_state "$ctrl" connecting
-	log_since_mark | matches -E 'I/O tag [0-9]+ \([0-9a-f]{4}\) type 4 opcode 0x2 \(.*\) QID [1-9][0-9]* timeout' ||
+	log_since_mark | matches -E \
+		'I/O tag [0-9]+ \([0-9a-f]{4}\) type 4 opcode 0x2 \(.*\) QID [1-9][0-9]* timeout' ||
 		fail "the log does not say which command it was: $(log_since_mark)"
 	! gone "$pid" || fail "the request did not wait"
 	undo
@@ -155,7 +160,9 @@ undo()
 # through_proxy [OPTION,...]: with a queue for writing and one for reading
 through_proxy()
 {
-	fabrics "traddr=$ADDR,trsvcid=4497,nqn=$NQN,nr_io_queues=1,nr_write_queues=1,reconnect_delay=1"
+	local queues=nr_io_queues=1,nr_write_queues=1
+
+	fabrics "traddr=$ADDR,trsvcid=4497,nqn=$NQN,$queues,reconnect_delay=1"
 }
 
 # both_queues CONTROLLER: a write and a read are done, and do not wait long
@@ -164,8 +171,10 @@ both_queues()
 	local disk
 
 	disk=$(disk "$1")
-	limit 10 dd if=/dev/zero of="$disk" bs=4k count=1 oflag=direct status=none || fail "cannot write"
-	limit 10 dd if="$disk" of=/dev/null bs=4k count=1 iflag=direct status=none || fail "cannot read"
+	limit 10 dd if=/dev/zero of="$disk" bs=4k count=1 oflag=direct status=none ||
+		fail "cannot write"
+	limit 10 dd if="$disk" of=/dev/null bs=4k count=1 iflag=direct status=none ||
+		fail "cannot read"
 }
 
 # The first I/O queue breaks while the second one connects: the controller must
@@ -174,7 +183,8 @@ queue_lost_at_set_up()
 {
 	local ctrl
 
-	nsenter --net="/run/netns/$TARGET_NS" "$SELFTESTS/lib/proxy.py" "$ADDR" 4497 "$PORT" "$TMP/lose" >"$TMP/proxy" 2>&1 &
+	nsenter --net="/run/netns/$TARGET_NS" "$SELFTESTS/lib/proxy.py" "$ADDR" 4497 "$PORT" \
+		"$TMP/lose" >"$TMP/proxy" 2>&1 &
 	wait_for 10 "the proxy listens" grep -q listening "$TMP/proxy"
 
 	touch "$TMP/lose"
@@ -217,7 +227,8 @@ namespace_kept()
 	ctrl=$(attach)
 	limit 30 nvme reset "/dev/$ctrl"
 	await_state "$ctrl" live
-	[ "$(established)" -ge "$(attr "$ctrl" queue_count)" ] || fail "no connection in the host's namespace"
+	[ "$(established)" -ge "$(attr "$ctrl" queue_count)" ] ||
+		fail "no connection in the host's namespace"
 	expect "connections in the initial namespace" "" "$(ss -Htn "dport = :$PORT")"
 }
 

@@ -17,7 +17,8 @@ CONNECTIONS=5
 # rate DISK READ_AND_WRITE: kB/s of both together, of 64 KiB requests, 8 at a time
 rate()
 {
-	run_fio --name=load --filename="$1" --direct=1 --ioengine=libaio --rw="$2" --bs=64k --iodepth=8 \
+	run_fio --name=load --filename="$1" --direct=1 --ioengine=libaio --rw="$2" --bs=64k \
+		--iodepth=8 \
 		--time_based --ramp_time=0.5 --runtime=2 --output-format=json |
 		jq '.jobs[0] | (.read.bw + .write.bw) * 1.024 | round'
 }
@@ -52,13 +53,15 @@ four_paths()
 
 	for ((n = 0; n < CONNECTIONS; n++)); do
 		for ((i = 1; i <= LINKS; i++)); do
-			ctrl=$(HOST_TR=tcp attach_to "$PATHS_NQN" -a "10.1.$i.2" -s "$PATHS_PORT" --nr-io-queues=1)
+			ctrl=$(HOST_TR=tcp attach_to "$PATHS_NQN" -a "10.1.$i.2" -s "$PATHS_PORT" \
+				--nr-io-queues=1)
 		done
 		best_policy "$ctrl"
 		rates paths "$(disk "$ctrl")"
 		nvme disconnect -n "$PATHS_NQN" >&2
 	done
-	note "four paths of nvme-tcp, queue-depth: mixed $(median paths.mixed), writes $(median paths.writes) kB/s"
+	note "four paths of nvme-tcp, queue-depth:" \
+		"mixed $(median paths.mixed), writes $(median paths.writes) kB/s"
 }
 
 # ours NAME SVCID SUBFLOWS MIXED WRITES: of each connection; and how many per cent
@@ -115,7 +118,8 @@ target_extra()
 		port 2 0.0.0.0 "$ANNOUNCED_PORT" && publish 2 "$NQN" &&
 		subsystem "$PATHS_NQN" /dev/fast || return
 	for ((i = 1; i <= LINKS; i++)); do
-		PORT_TR=tcp port $((10 + i)) "10.1.$i.2" "$PATHS_PORT" && publish $((10 + i)) "$PATHS_NQN" || return
+		PORT_TR=tcp port $((10 + i)) "10.1.$i.2" "$PATHS_PORT" &&
+			publish $((10 + i)) "$PATHS_NQN" || return
 	done
 }
 

@@ -15,7 +15,8 @@ four_each()
 	queues=$(attr "$ctrl" queue_count)
 	expect "controllers" "$ctrl" "$(controllers | xargs)"
 	wait_for 10 "$queues queues have $LINKS subflows each" connections $((queues * LINKS))
-	expect "connections of MPTCP" "$queues" "$(in_host ss -HMn state established "dport = :$PORT" | wc -l)"
+	expect "connections of MPTCP" "$queues" \
+		"$(in_host ss -HMn state established "dport = :$PORT" | wc -l)"
 	expect "fallbacks" 0 "$(mib host MPTcpExtMPCapableFallbackSYNACK)"
 	expect "accepted joins" "$((queues * (LINKS - 1)))" "$(mib target MPTcpExtMPJoinAckRx)"
 }
@@ -29,7 +30,8 @@ memory_reserves()
 	queues=$(attr "$(attach)" queue_count)
 	wait_for 10 "$queues queues have $LINKS subflows each" connections $((queues * LINKS))
 	test_module subflow_sk
-	expect "subflows, with SOCK_MEMALLOC, that don't wait" "$((queues * LINKS)) $((queues * LINKS)) $((queues * LINKS))" \
+	expect "subflows, with SOCK_MEMALLOC, that don't wait" \
+		"$((queues * LINKS)) $((queues * LINKS)) $((queues * LINKS))" \
 		"$(in_host cat /sys/module/subflow_sk/parameters/memalloc)"
 }
 
@@ -51,8 +53,10 @@ worker_rescued()
 	echo 1 >"$queued/enable"
 	attach >/dev/null
 	echo 0 >"$queued/enable"
-	grep -o 'function=mptcp_worker workqueue=[^ ]*' /sys/kernel/tracing/trace | sort -u >"$TMP/queued"
-	expect "where the worker is queued" "function=mptcp_worker workqueue=mptcp" "$(cat "$TMP/queued")"
+	grep -o 'function=mptcp_worker workqueue=[^ ]*' /sys/kernel/tracing/trace |
+		sort -u >"$TMP/queued"
+	expect "where the worker is queued" "function=mptcp_worker workqueue=mptcp" \
+		"$(cat "$TMP/queued")"
 }
 
 integrity()

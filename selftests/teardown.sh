@@ -90,7 +90,8 @@ target_module_removed()
 # character device, for one, holds the module of its transport.
 users_of()
 {
-	echo "$(cat "/sys/module/$1/refcnt") references, by modules $(ls "/sys/module/$1/holders")," \
+	echo "$(cat "/sys/module/$1/refcnt") references," \
+		"by modules $(ls "/sys/module/$1/holders")," \
 		"open: $(find /proc/[0-9]*/fd -lname '/dev/n[vg]*' -printf '%p %l, ' 2>/dev/null)"
 }
 
@@ -99,7 +100,8 @@ users_of()
 # which is a moment after its close.
 remove_host_module()
 {
-	[ ! -e /proc/lockdep_chains ] || wait_for 30 "no socket holds nvme_$HOST_TR" unused "nvme_$HOST_TR"
+	[ ! -e /proc/lockdep_chains ] ||
+		wait_for 30 "no socket holds nvme_$HOST_TR" unused "nvme_$HOST_TR"
 	limit 60 rmmod "nvme_$HOST_TR" || fail "rmmod nvme_$HOST_TR $1: $(users_of "nvme_$HOST_TR")"
 }
 
@@ -113,7 +115,8 @@ host_module_removed()
 {
 	connected_load 120
 	if [ -e /proc/lockdep_chains ]; then
-		expect_failure "rmmod while sockets hold nvme_$HOST_TR" rmmod "nvme_$HOST_TR" | matches "in use"
+		expect_failure "rmmod while sockets hold nvme_$HOST_TR" rmmod "nvme_$HOST_TR" |
+			matches "in use"
 		limit 40 detach "$CTRL" || fail "disconnect under load"
 	fi
 	remove_host_module "under load"
@@ -169,17 +172,21 @@ host_module_removed_with_file_open()
 	modprobe -a "nvme-$HOST_TR" "nvmet-$PORT_TR"
 	mkfifo "$TMP/hold"
 	# shellcheck disable=SC2016 # for the inner shell
-	in_host bash -c 'exec 3<>/dev/nvme-fabrics && echo "$1" >&3 && touch "$2.made" && read -r <"$2"' - \
-		"transport=$HOST_TR,hostnqn=$HOSTNQN,hostid=$HOSTID,traddr=$ADDR,trsvcid=$PORT,nqn=$NQN" "$TMP/hold" &
+	in_host bash -c \
+		'exec 3<>/dev/nvme-fabrics && echo "$1" >&3 && touch "$2.made" && read -r <"$2"' - \
+		"transport=$HOST_TR,$IDENTITY_OPTIONS,traddr=$ADDR,trsvcid=$PORT,nqn=$NQN" \
+		"$TMP/hold" &
 	holder=$!
 	wait_for 20 "a controller is made" test -e "$TMP/hold.made"
 	disk "$(controllers)" >/dev/null
 	limit 40 detach "$(controllers)"
-	[ ! -e /proc/lockdep_chains ] || wait_for 30 "no socket holds nvme_$HOST_TR" unused "nvme_$HOST_TR"
+	[ ! -e /proc/lockdep_chains ] ||
+		wait_for 30 "no socket holds nvme_$HOST_TR" unused "nvme_$HOST_TR"
 	rmmod "nvme_$HOST_TR" &
 	pid=$!
 	wait_for 20 "rmmod waits or has ended" waits_or_gone "$pid"
-	[ -d "/sys/module/nvme_$HOST_TR/holders" ] || fail "nvme_$HOST_TR is gone, and its controller's file is open"
+	[ -d "/sys/module/nvme_$HOST_TR/holders" ] ||
+		fail "nvme_$HOST_TR is gone, and its controller's file is open"
 	echo >"$TMP/hold"
 	wait "$holder" || fail "the file's holder failed"
 	wait "$pid" || rmmod "nvme_$HOST_TR" || fail "rmmod after the file was closed"
@@ -200,7 +207,7 @@ waits_or_gone()
 connect_without_memory()
 {
 	local out step=$((5 * SLOW))
-	local wanted=transport=$HOST_TR,hostnqn=$HOSTNQN,hostid=$HOSTID,traddr=$ADDR,trsvcid=$PORT,nqn=$NQN
+	local wanted=transport=$HOST_TR,$IDENTITY_OPTIONS,traddr=$ADDR,trsvcid=$PORT,nqn=$NQN
 
 	[ -z "${LONG:-}" ] || step=1
 	modprobe -a "nvme-$HOST_TR" "nvmet-$PORT_TR"
@@ -255,7 +262,8 @@ slow_load()
 	namespace "$NQN" 2 /dev/slow
 	CTRL=$(attach --reconnect-delay=1 --ctrl-loss-tmo=2)
 	grown "$CTRL" "$NQN" 2
-	(exec fio --name=slow --filename="$(disk_name "$CTRL" 2)" --direct=1 --ioengine=libaio --rw=randrw \
+	(exec fio --name=slow --filename="$(disk_name "$CTRL" 2)" --direct=1 --ioengine=libaio \
+		--rw=randrw \
 		--bs=16k --iodepth=64 --time_based --runtime=600 >"$TMP/load" 2>&1) &
 	LOAD=$!
 	wait_for 20 "commands are in the device" in_flight "$(disk_name "$CTRL" 2)"

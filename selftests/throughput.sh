@@ -11,8 +11,10 @@
 # throughput DISK READ_OR_WRITE SIZE DEPTH: bytes per second
 throughput()
 {
-	run_fio --name=load --filename="$1" --direct=1 --ioengine=libaio --rw="rand$2" --bs="$3" --iodepth="$4" \
-		--time_based --ramp_time=1 --runtime=5 --output-format=json | jq ".jobs[0].$2.bw_bytes"
+	run_fio --name=load --filename="$1" --direct=1 --ioengine=libaio --rw="rand$2" --bs="$3" \
+		--iodepth="$4" \
+		--time_based --ramp_time=1 --runtime=5 --output-format=json |
+		jq ".jobs[0].$2.bw_bytes"
 }
 
 # aggregation TENTHS SHARE READ_OR_WRITE SIZE DEPTH: all links together carry
@@ -33,11 +35,13 @@ aggregation()
 	before=$(links_bytes)
 	all=$(throughput "$disk" "${work[@]}")
 	parts=$(shares "$before" "$(links_bytes)")
-	note "${work[*]}: one link $((one / 1000)) kB/s, $LINKS links $((all / 1000)) kB/s, shares $parts%"
+	note "${work[*]}: one link $((one / 1000)) kB/s," \
+		"$LINKS links $((all / 1000)) kB/s, shares $parts%"
 	[ $((all * 10)) -ge $((one * $1)) ] ||
 		fail "expected $1/10 of the $one bytes/s of one link, got $all"
 	for share in $parts; do
-		[ "$share" -ge "$2" ] || fail "expected $2 % of the bytes or more on each link, got $parts"
+		[ "$share" -ge "$2" ] ||
+			fail "expected $2 % of the bytes or more on each link, got $parts"
 	done
 }
 

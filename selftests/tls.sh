@@ -7,7 +7,8 @@
 . "$(dirname "$0")/lib.sh"
 
 [ "$HOST_TR/$PORT_TR" = mptcp/mptcp ] || skip "this is about sockets, not about a pair of drivers"
-[ -x "${KSELFTESTS:-}/net/tls" ] || bail "the kernel's selftests are not built: scripts/kselftests-build"
+[ -x "${KSELFTESTS:-}/net/tls" ] ||
+	bail "the kernel's selftests are not built: scripts/kselftests-build"
 
 # their name as it is spelt there
 LARGE=(mutliproc_{,sendpage_}{even,readers,writers})
@@ -19,7 +20,8 @@ all_pass()
 
 	limit "$2" in_host "$KSELFTESTS/net/$1" "${@:3}" >"$out" 2>&1 || rc=$?
 	note "$1: $(grep -cE '^ok .*# SKIP' "$out") skipped," \
-		"$(grep '^ok ' "$out" | grep -vc '# SKIP') passed, $(grep -c '^not ok ' "$out") failed"
+		"$(grep '^ok ' "$out" | grep -vc '# SKIP') passed," \
+		"$(grep -c '^not ok ' "$out") failed"
 	[ "$rc" = 0 ] || fail "exit status $rc: $(grep -vE '^ok|^# +(RUN|OK) ' "$out")"
 	grep '^ok ' "$out" >>"$TMP/$1.passed"
 }
@@ -37,7 +39,8 @@ for program in tls tls_mptcp; do
 	if [ -n "${LONG:-}" ]; then
 		t "$program: the large ones" all_pass "$program" 3600 "${LARGE[@]/#/-t}"
 	else
-		t "$program: the large ones, AES-GCM" all_pass "$program" 300 "${LARGE[@]/#/-rtls.13_aes_gcm.}"
+		t "$program: the large ones, AES-GCM" all_pass "$program" 300 \
+			"${LARGE[@]/#/-rtls.13_aes_gcm.}"
 	fi
 done
 t "the same tests over both" same_tests

@@ -288,7 +288,8 @@ without_library()
 what_is_tested()
 {
 	make -C "$USERSPACE/tlshd" BUILD="$TMP" PREFIX="$TMP/usr" UNITDIR="$TMP/units" install &&
-		LIBRARY=$(sed -n 's/^Environment=LD_PRELOAD=//p' "$TMP/units/tlshd.service.d/mptcp.conf") &&
+		LIBRARY=$(sed -n 's/^Environment=LD_PRELOAD=//p' \
+			"$TMP/units/tlshd.service.d/mptcp.conf") &&
 		[ -s "$LIBRARY" ]
 }
 
@@ -303,7 +304,8 @@ credentials()
 }
 
 USERSPACE=${USERSPACE:-$SELFTESTS/../userspace}
-[ -d "$USERSPACE/tlshd" ] || skip "the library for tlshd is not in $USERSPACE: USERSPACE= says where"
+[ -d "$USERSPACE/tlshd" ] ||
+	skip "the library for tlshd is not in $USERSPACE: USERSPACE= says where"
 links_up
 modprobe nvme_keyring && test_module tls_hello || bail "modules are missing"
 what_is_tested >"$TMP/log" 2>&1 || bail "$(cat "$TMP/log")"

@@ -4,6 +4,7 @@
 
 HOSTNQN=nqn.2014-08.org.nvmexpress:uuid:7c2d2f4e-0d1f-4f59-9a57-2b7b0f6c9d01
 HOSTID=7c2d2f4e-0d1f-4f59-9a57-2b7b0f6c9d01
+IDENTITY_OPTIONS=hostnqn=$HOSTNQN,hostid=$HOSTID
 SYS=/sys/class/nvme
 
 # attach [OPTION...]: stock `nvme connect` to $NQN; prints the controller.
@@ -33,8 +34,9 @@ fabrics()
 	local reply
 
 	# shellcheck disable=SC2016,SC2086 # for the inner shell; a list of words
-	reply=$(in_host ${FABRICS_AS:-} bash -c 'exec 3<>/dev/nvme-fabrics && echo "$1" >&3 && cat <&3' - \
-		"transport=$HOST_TR,hostnqn=$HOSTNQN,hostid=$HOSTID,$1") || return
+	reply=$(in_host ${FABRICS_AS:-} bash -c \
+		'exec 3<>/dev/nvme-fabrics && echo "$1" >&3 && cat <&3' - \
+		"transport=$HOST_TR,$IDENTITY_OPTIONS,$1") || return
 	[[ $reply =~ instance=([0-9]+) ]] || fail "no instance in the reply '$reply'"
 	echo "nvme${BASH_REMATCH[1]}"
 }
@@ -53,7 +55,8 @@ is_state()
 # await_state CONTROLLER STATE [SECONDS]
 await_state()
 {
-	wait_for "${3:-20}" "controller $1 is $2 (it is $(cat "$SYS/$1/state" 2>&1))" is_state "$1" "$2"
+	wait_for "${3:-20}" "controller $1 is $2 (it is $(cat "$SYS/$1/state" 2>&1))" is_state \
+		"$1" "$2"
 }
 
 # stays_live CONTROLLER MS: it is left alone, and never leaves that state

@@ -32,7 +32,8 @@ fio_verify()
 		options+=("$option")
 	done
 	run_fio --name=verify --filename="$1" --direct=1 --ioengine=libaio --rw=randwrite \
-		--verify=crc32c --verify_fatal=1 --verify_backlog=64 --output-format=terse "${options[@]}" >/dev/null
+		--verify=crc32c --verify_fatal=1 --verify_backlog=64 --output-format=terse \
+		"${options[@]}" >/dev/null
 }
 
 # fio_mix DISK: seven kinds of I/O at the same time, each on its own part of
@@ -157,7 +158,8 @@ capture()
 	shift
 
 	# Not in_target: the process itself is wanted, to signal it.
-	nsenter --net="/run/netns/$TARGET_NS" tcpdump -i any -s 128 -w "$file" -U --immediate-mode -Z root \
+	nsenter --net="/run/netns/$TARGET_NS" tcpdump -i any -s 128 -w "$file" -U --immediate-mode \
+		-Z root \
 		"port $PORT" 2>"$file.log" &
 	pid=$!
 	wait_for 10 "tcpdump listens" grep -q 'listening on' "$file.log"

@@ -134,7 +134,10 @@ shares()
 {
 	paste <(xargs -n1 <<<"$1") <(xargs -n1 <<<"$2") |
 		awk '{ part[NR] = $2 - $1; sum += part[NR] }
-			END { for (i = 1; i <= NR; i++) printf "%d ", 100 * part[i] / (sum ? sum : 1) }'
+			END {
+				for (i = 1; i <= NR; i++)
+					printf "%d ", 100 * part[i] / (sum ? sum : 1)
+			}'
 }
 
 # established [SVCID]: TCP connections (subflows included) of the host to it

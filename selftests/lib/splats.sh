@@ -32,7 +32,8 @@ patterns=(
 pattern=$(IFS='|' && echo "${patterns[*]}")
 
 # Only what the kernel itself starts a line with, not what a test logs.
-line=$(grep -anE -m1 "^(\[[^]]*\] )*($pattern)|^\[[^]]*\] .*(cut here|Call Trace:)" "$1" | cut -d: -f1) || :
+line=$(grep -anE -m1 "^(\[[^]]*\] )*($pattern)|^\[[^]]*\] .*(cut here|Call Trace:)" "$1" |
+	cut -d: -f1) || :
 [ -n "$line" ] || exit 0
 {
 	echo "--- the kernel reported a bug:"

@@ -111,7 +111,8 @@ t()
 	rc=$?
 	report "$rc" "time=$(($(now_ms) - start))ms"
 	[ -n "$KEEP" ] || host_clear
-	[ "$rc" = 0 ] || [ "$rc" = "$KSFT_SKIP" ] || [ -z "$RESTORE" ] || "$RESTORE" 2>&1 | sed 's/^/# /'
+	[ "$rc" = 0 ] || [ "$rc" = "$KSFT_SKIP" ] || [ -z "$RESTORE" ] || "$RESTORE" 2>&1 |
+		sed 's/^/# /'
 }
 
 # matches ARG...: grep -q for the end of a pipe. It reads all of its input:
@@ -131,7 +132,9 @@ log_mark()
 # It reads all of the log: with pipefail, dmesg must not be left early.
 log_since_mark()
 {
-	dmesg | awk '/selftest: / { n = 0; next } { line[n++] = $0 } END { for (i = 0; i < n; i++) print line[i] }'
+	dmesg | awk '/selftest: / { n = 0; next }
+		{ line[n++] = $0 }
+		END { for (i = 0; i < n; i++) print line[i] }'
 }
 
 # report STATUS REMARK: of the subtest $NAME, whose output is in $TMP/out

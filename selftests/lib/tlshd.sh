@@ -15,7 +15,8 @@ tlshd_start()
 	: >"$log"
 	# Not in_host: the process itself is wanted, to signal it.
 	${ns:+nsenter --net="/run/netns/$ns"} keyctl session - \
-		env ${2:+LD_PRELOAD="$2"} tlshd -s -c "$TMP/tlshd.$side.conf" >>"$log" 2>&1 </dev/null &
+		env ${2:+LD_PRELOAD="$2"} tlshd -s \
+		-c "$TMP/tlshd.$side.conf" >>"$log" 2>&1 </dev/null &
 	TLSHD[$side]=$!
 	wait_until $((20 * SLOW)) matches 'Kernel capabilities' "$log" ||
 		bail "tlshd does not start: $(cat "$log")"
@@ -36,7 +37,8 @@ tlshd_config()
 
 	authority good && authority strange || return
 	for side in host target; do
-		certificate "$side" good && certificate "$side" strange && present "$side" good || return
+		certificate "$side" good && certificate "$side" strange && present "$side" good ||
+			return
 		cat >"$TMP/tlshd.$side.conf" <<-END
 			[debug]
 			loglevel=1
@@ -71,7 +73,8 @@ certificate()
 {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 2 \
 		-subj "/CN=$1" -addext "subjectAltName=DNS:$1" -addext basicConstraints=CA:FALSE \
-		-CA "$TMP/$2.pem" -CAkey "$TMP/$2.key" -keyout "$TMP/$1-$2.key" -out "$TMP/$1-$2.pem"
+		-CA "$TMP/$2.pem" -CAkey "$TMP/$2.key" -keyout "$TMP/$1-$2.key" \
+		-out "$TMP/$1-$2.pem"
 }
 
 # keyring NAME: prints its serial. As in NVMe's own keyring, root may use what
@@ -80,7 +83,8 @@ keyring()
 {
 	local ring
 
-	ring=$(keyctl newring "nvme-mptcp-$1" @u) && keyctl setperm "$ring" 0x3f3f0000 && echo "$ring"
+	ring=$(keyctl newring "nvme-mptcp-$1" @u) && keyctl setperm "$ring" 0x3f3f0000 &&
+		echo "$ring"
 }
 
 # psk KEYRING IDENTITY BYTES: a random key; prints its serial
@@ -88,7 +92,8 @@ psk()
 {
 	local key
 
-	key=$(head -c "$3" /dev/urandom | keyctl padd psk "$2" "$1") && keyctl setperm "$key" 0x3f3f0000 && echo "$key"
+	key=$(head -c "$3" /dev/urandom | keyctl padd psk "$2" "$1") &&
+		keyctl setperm "$key" 0x3f3f0000 && echo "$key"
 }
 
 # hello host|target OPTION,... [COMMAND...]: one end of a connection; see
