@@ -29,8 +29,14 @@ test-debug: ## the same tests in the VM, on a kernel with KASAN, lockdep and kme
 	@scripts/test debug
 
 .PHONY: test-long
-test-long: ## the kernel's own tests of TLS and MPTCP, all of them: hours without KVM
+test-long: ## what takes hours without KVM: the kernel's tests of TLS and MPTCP, kselftest, the series
 	@scripts/test long
+	@scripts/test-kselftest
+	@scripts/test-mailbox
+
+.PHONY: test-graft
+test-graft: ## build the drivers in the kernel tree, =m and =y, boot that and test it
+	@scripts/test-graft
 
 .PHONY: check
 check: ## style, lints and layer rules, without a VM
@@ -43,6 +49,14 @@ $(addprefix check-,$(checks)): check-%:
 .PHONY: modules
 modules: ## build the modules, for the VM or for your own kernel: make modules KDIR=/path
 	@scripts/$(if $(KDIR),modules-kdir $(KDIR),setup)
+
+.PHONY: graft
+graft: ## put the drivers into a patched kernel tree: make graft LINUX=/path
+	@scripts/graft '$(LINUX)'
+
+.PHONY: mailbox
+mailbox: ## print patches and drivers as a series for git am: build/mailbox, or OUT=
+	@scripts/mailbox $(if $(OUT),'$(OUT)')
 
 .PHONY: setup
 setup: ## make or update root folder, kernel and modules, without running anything
