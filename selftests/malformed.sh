@@ -75,13 +75,14 @@ for case in unknown-type wrong-hlen short-plen huge-plen second-icreq no-icreq w
 	t "host: $case" bad_host "$case"
 done
 for case in closes garbage wrong-pfv wrong-type wrong-plen digest-not-asked tiny-maxdata termreq \
-	response-to-nothing data-for-nobody r2t-for-nobody; do
+	response-to-nothing event-for-nobody data-for-nobody r2t-for-nobody; do
 	t "target: $case" bad_target "$case"
 done
 for case in closes garbage termreq; do
 	t "target: $case at Connect" bad_target "$case at Connect" ",queue_size=32"
 done
 t "target: response-to-nothing at Connect" bad_pdu response-to-nothing 1 20
+t "target: event-for-nobody at Connect" bad_pdu event-for-nobody 1 20
 t "target: data-for-nobody at Connect" bad_pdu data-for-nobody 1 8
 t "target: r2t-for-nobody at Connect" bad_pdu r2t-for-nobody 1 8
 finish

@@ -5,7 +5,14 @@
 //!
 //! C counterpart: `nvme_tcp_submit_async_event()`.
 
-use kernel::prelude::*;
+use kernel::sync::atomic::{
+    ordering::{
+        Acquire,
+        Full,
+        Release, //
+    },
+    Atomic, //
+};
 
 use super::Ctrl;
 use crate::{
@@ -24,6 +31,48 @@ use crate::{
 
 /// The opcode of Asynchronous Event Request.
 const OPCODE: u8 = 0x0c;
+
+/// Where the one Asynchronous Event Request is that a host has outstanding.
+pub(super) struct AsyncEventSlot(Atomic<u32>);
+
+/// Nobody has asked for one.
+const FREE: u32 = 0;
+/// It is to be sent.
+const WANTED: u32 = 1;
+/// It is being sent, or has been: it may be answered.
+const OUTSTANDING: u32 = 2;
+
+impl AsyncEventSlot {
+    /// Nobody has asked for one.
+    pub(super) const fn new() -> Self {
+        Self(Atomic::new(FREE))
+    }
+
+    /// Forgets it.
+    pub(super) fn clear(&self) {
+        self.0.store(FREE, Release);
+    }
+
+    /// It is to be sent.
+    pub(super) fn want(&self) {
+        self.0.store(WANTED, Release);
+    }
+
+    /// Whether it is to be sent.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.0.load(Acquire) == WANTED
+    }
+
+    /// It is being sent from now on. Returns whether it was to be.
+    pub(super) fn take(&self) -> bool {
+        self.is_wanted() && self.0.cmpxchg(WANTED, OUTSTANDING, Full).is_ok()
+    }
+
+    /// A controller has answered it. Returns whether there was one to answer.
+    pub(super) fn complete(&self) -> bool {
+        self.0.cmpxchg(OUTSTANDING, FREE, Full).is_ok()
+    }
+}
 
 /// The capsule of the one Asynchronous Event Request that a host has outstanding, and how much of
 /// it has been sent.

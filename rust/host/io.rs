@@ -7,11 +7,7 @@
 
 use kernel::{
     sync::{
-        atomic::ordering::{
-            Acquire,
-            Relaxed,
-            Release, //
-        },
+        atomic::ordering::Relaxed,
         barrier::{
             smp_mb,
             Full, //
@@ -100,12 +96,12 @@ impl Queue {
 
     /// Whether somebody has something to send that the sender has not taken.
     fn has_unsent(&self) -> bool {
-        !self.inbox.is_empty() || self.async_event.load(Acquire)
+        !self.inbox.is_empty() || self.async_event.is_wanted()
     }
 
     /// Sends an Asynchronous Event Request.
     pub(crate) fn submit_async_event(self: &Arc<Self>) {
-        self.async_event.store(true, Release);
+        self.async_event.want();
         self.kick();
     }
 

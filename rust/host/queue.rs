@@ -33,6 +33,7 @@ use kernel::{
 };
 
 use super::{
+    async_event::AsyncEventSlot,
     connection::Connection,
     cpu,
     io::Watcher,
@@ -86,8 +87,8 @@ pub(crate) struct Queue {
     cpus: Arc<cpu::Load>,
     /// Requests that have been completed since somebody polled.
     pub(super) completed: Atomic<u32>,
-    /// Whether an Asynchronous Event Request is to be sent.
-    pub(super) async_event: Atomic<bool>,
+    /// The Asynchronous Event Request, of the admin queue.
+    pub(super) async_event: AsyncEventSlot,
     /// The bytes of data that fit into a capsule.
     in_capsule: Atomic<u32>,
     /// The CPU to work on.
@@ -133,7 +134,7 @@ impl Queue {
                 workqueue: context.workqueue.clone(),
                 cpus: context.cpus.clone(),
                 completed: Atomic::new(0),
-                async_event: Atomic::new(false),
+                async_event: AsyncEventSlot::new(),
                 in_capsule: Atomic::new(0),
                 io_cpu: AtomicWorkCpu::new(WorkCpu::UNBOUND),
                 inbox: Inbox::new(),
@@ -214,7 +215,7 @@ impl Queue {
             let watcher = Arc::new(watcher, GFP_KERNEL)?;
             let hooked = Hooked::new(connection.socket.clone(), watcher)?;
             // Of a request that an earlier connection did not come to.
-            self.async_event.store(false, Release);
+            self.async_event.clear();
 
             state.start(|Open(connection, decoder)| {
                 let receiver = Receiver::new(self.id, connection.clone(), decoder);

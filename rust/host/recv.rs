@@ -176,7 +176,7 @@ impl Receiver {
 
     fn pdu(&mut self, ctrl: &Ctrl, queue: &Arc<Queue>, pdu: &Pdu) -> Result<(), Fault> {
         match pdu {
-            Pdu::CapsuleResp(pdu) => Ok(self.response(ctrl, pdu)?),
+            Pdu::CapsuleResp(pdu) => Ok(self.response(ctrl, queue, pdu)?),
             Pdu::C2HData(pdu) => Ok(self.data(ctrl, pdu)?),
             Pdu::R2T(pdu) => Ok(self.r2t(ctrl, queue, pdu)?),
             Pdu::C2HTermReq(pdu) => Err(Fault::Terminated(*pdu)),
@@ -185,11 +185,14 @@ impl Receiver {
         }
     }
 
-    fn response(&mut self, ctrl: &Ctrl, pdu: &CapsuleResp) -> Result<(), wire::Error> {
+    fn response(&mut self, ctrl: &Ctrl, queue: &Queue, pdu: &CapsuleResp) -> Result<(), wire::Error> {
         let command_id = cqe::command_id(&pdu.cqe);
         let status = cqe::status(&pdu.cqe);
         let result = pdu.cqe.first_chunk().copied().unwrap_or_default();
-        if Ctrl::is_async_event(self.qid, command_id) {
+        if self.qid == 0 && command_id == Ctrl::ASYNC_EVENT_COMMAND_ID {
+            if !queue.async_event.complete() {
+                return Err(pdu.unknown_cid());
+            }
             ctrl.complete_async_event(status, result);
             return Ok(());
         }

@@ -10,19 +10,11 @@
 
 use kernel::{
     prelude::*,
-    sync::{
-        atomic::{
-            ordering::{
-                Acquire,
-                Release, //
-            },
-            Atomic, //
-        },
-        Arc, //
-    }, //
+    sync::Arc, //
 };
 
 use super::{
+    async_event::AsyncEventSlot,
     batch::Batch,
     bounce::Bounce,
     connection::Connection,
@@ -122,7 +114,7 @@ impl Sender {
     pub(super) fn send(
         &mut self,
         inbox: &Inbox<SendRequest<Queue>>,
-        async_event: &Atomic<bool>,
+        async_event: &AsyncEventSlot,
     ) -> Progress {
         let Some(connection) = self.connection.clone().filter(|c| !c.is_broken()) else {
             self.turn_away(inbox);
@@ -167,11 +159,10 @@ impl Sender {
     fn send_batch(
         &mut self,
         connection: &Connection,
-        async_event: &Atomic<bool>,
+        async_event: &AsyncEventSlot,
     ) -> Result<Progress, Fault> {
         self.batch.fill(&mut self.waiting, connection)?;
-        if self.batch.takes_async_event() && async_event.load(Acquire) {
-            async_event.store(false, Release);
+        if self.batch.takes_async_event() && async_event.take() {
             self.batch.add_async_event(&connection.layout)?;
         }
         self.copy_batch(connection)?;

@@ -32,6 +32,11 @@ def command(flags=0, hlen=72):
     return (ch(CMD, 72, flags, hlen) + bytes(64))
 
 
+def response(command_id):
+    """A capsule with a completion that says success."""
+    return ch(5, 24) + struct.pack("<QHHHH", 0, 0, 0, command_id, 0)
+
+
 # What a bad host sends after the ICReq, and whether it sends a good one first
 HOST = {
     "unknown-type": (ic(ICREQ), ch(0x2a, 72) + bytes(64)),
@@ -60,7 +65,8 @@ TARGET = {
     "digest-not-asked": ic(ICRESP, digest=3, last=131072),
     "tiny-maxdata": ic(ICRESP, last=8),
     "termreq": ch(C2H_TERM, 24) + struct.pack("<HI", 6, 8) + bytes(10),
-    "response-to-nothing": ic(ICRESP, last=131072) + ch(5, 24) + b"\xff" * 16,
+    "response-to-nothing": ic(ICRESP, last=131072) + response(5),
+    "event-for-nobody": ic(ICRESP, last=131072) + response(31),
     "data-for-nobody": ic(ICRESP, last=131072) + ch(7, 536, 4, 24, 24) + struct.pack("<HHII", 999, 0, 0, 512) + bytes(516),
     "r2t-for-nobody": ic(ICRESP, last=131072) + ch(9, 24) + struct.pack("<HHII", 999, 1, 0, 4096) + bytes(4),
 }
@@ -71,7 +77,7 @@ CONNECT = {
     "garbage at Connect": HOST["garbage"][1],
     "termreq at Connect": TARGET["termreq"],
     **{f"{case} at Connect": TARGET[case].removeprefix(ic(ICRESP, last=131072))
-       for case in ("response-to-nothing", "data-for-nobody", "r2t-for-nobody")},
+       for case in ("response-to-nothing", "event-for-nobody", "data-for-nobody", "r2t-for-nobody")},
 }
 
 

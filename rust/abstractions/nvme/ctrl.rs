@@ -259,12 +259,6 @@ impl<T: Controller> Ctrl<T> {
         }
     }
 
-    /// Whether responses to `command_id` on queue `qid` are asynchronous events.
-    pub(crate) fn is_async_event(qid: u16, command_id: u16) -> bool {
-        // The upper four bits of an identifier are a generation, the others the tag.
-        qid == 0 && u32::from(command_id & 0xfff) >= bindings::NVME_AQ_BLK_MQ_DEPTH
-    }
-
     /// The command identifier of Asynchronous Event Requests.
     pub(crate) const ASYNC_EVENT_COMMAND_ID: u16 = bindings::NVME_AQ_BLK_MQ_DEPTH as u16;
 
