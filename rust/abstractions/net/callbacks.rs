@@ -179,25 +179,25 @@ impl<S: Borrow<Socket>, T> Installed<S, T> {
     /// Gives `accepted`, a copy of this listening socket, the `sk_data_ready` that it would have
     /// without an owner. No other function of a listener is replaced.
     pub(super) fn give_back_data_ready(&self, accepted: &Socket) {
-        // SAFETY: By the invariant the hook is valid until `self` is dropped, and not changed.
-        let originals = unsafe { self.hook.as_ref() }.originals;
         let mut lock = WriteLock::new(accepted);
         *lock.user_data() = core::ptr::null_mut();
-        *lock.data_ready() = originals.data_ready;
+        *lock.data_ready() = self.originals().data_ready;
+    }
+
+    fn originals(&self) -> Callbacks {
+        // SAFETY: By the invariant the hook is valid until `self` is dropped, and not changed.
+        unsafe { self.hook.as_ref() }.originals
     }
 }
 
 impl<S: Borrow<Socket>, T> Drop for Installed<S, T> {
     fn drop(&mut self) {
-        // SAFETY: By the invariant it came from `KBox::into_raw`. It is not used before the lock is
-        // taken, under which it is taken away from the functions that share it, and this is the
-        // only other place that has it.
-        let hook = unsafe { KBox::from_raw(self.hook.as_ptr()) };
-        let mut lock = WriteLock::new(self.socket.borrow());
-        lock.set(core::ptr::null_mut(), hook.originals);
+        let originals = self.originals();
         // Functions look at `sk_user_data` under this lock, so once it is released none of them
         // uses the hook any more or finds it again.
-        drop(lock);
+        WriteLock::new(self.socket.borrow()).set(core::ptr::null_mut(), originals);
+        // SAFETY: By the invariant it came from `KBox::into_raw`; nobody else has it now.
+        drop(unsafe { KBox::from_raw(self.hook.as_ptr()) });
     }
 }
 

@@ -73,6 +73,10 @@ pub(crate) trait Operations: Sized + Send + Sync + 'static {
     fn timeout(self: &Arc<Self>, ctrl: &Ctrl<Self::Controller>, command: &Expired<'_>) -> Verdict;
 }
 
+/// The request has been taken, and is completed by whoever took it.
+const BLK_STS_OK: kernel_bindings::blk_status_t =
+    bindings::BLK_STS_OK as kernel_bindings::blk_status_t;
+
 /// The table of the admin queue.
 pub(super) fn admin_ops<Q: Operations>() -> &'static kernel_bindings::blk_mq_ops {
     &OperationsVTable::<Q>::ADMIN
@@ -163,8 +167,7 @@ impl<Q: Operations> OperationsVTable<Q> {
         let queue = unsafe { queue::<Q>(hctx) };
 
         // SAFETY: By the contract of this function the request is ours to set up.
-        let status = unsafe { Self::set_up(hctx, rq, queue.is_live()) };
-        if status != bindings::BLK_STS_OK as kernel_bindings::blk_status_t {
+        if let Err(status) = unsafe { Self::set_up(hctx, rq, queue.is_live()) } {
             return status;
         }
         // SAFETY: The request is set up, and started just below.
@@ -177,10 +180,15 @@ impl<Q: Operations> OperationsVTable<Q> {
         // SAFETY: The request has been started.
         unsafe { request.activate() };
         queue.queue_rq(request, last);
-        status
+        BLK_STS_OK
     }
 
     /// Has the core say whether a request may be sent now, and set its command up.
+    ///
+    /// # Errors
+    ///
+    /// What the block layer is to be told of a request that is not sent; `BLK_STS_OK` if the core
+    /// has completed it.
     ///
     /// # Safety
     ///
@@ -189,7 +197,7 @@ impl<Q: Operations> OperationsVTable<Q> {
         hctx: *mut kernel_bindings::blk_mq_hw_ctx,
         rq: *mut kernel_bindings::request,
         live: bool,
-    ) -> kernel_bindings::blk_status_t {
+    ) -> core::result::Result<(), kernel_bindings::blk_status_t> {
         // SAFETY: By the contract of this function it is a request of a controller with queues `Q`.
         let data = unsafe { RequestData::<Q>::from_request(rq) };
         // SAFETY: `init_request` has initialised the data, which stay as long as the request.
@@ -197,14 +205,17 @@ impl<Q: Operations> OperationsVTable<Q> {
         // SAFETY: The controller has the tag set of the request, so it is alive.
         if !unsafe { bindings::helper_nvme_check_ready(ctrl, rq, live) } {
             // SAFETY: The controller is alive, and the request ours and not started.
-            return unsafe { bindings::nvme_fail_nonready_command(ctrl, rq) };
+            return Err(unsafe { bindings::nvme_fail_nonready_command(ctrl, rq) });
         }
         // SAFETY: By the contract of this function the context is valid.
-        let disk = unsafe { (*hctx).queue };
-        // SAFETY: A context's queue stays as long as the context.
-        let namespace = unsafe { (*disk).queuedata };
-        // SAFETY: The namespace is that of the disk, or null; the request is ours and not started.
-        unsafe { bindings::nvme_setup_cmd(namespace.cast(), rq) }
+        let request_queue = unsafe { (*hctx).queue };
+        // SAFETY: A context's request queue stays as long as the context.
+        let namespace = unsafe { (*request_queue).queuedata };
+        // SAFETY: The namespace is that of the request queue, or null; the request is ours and not started.
+        match unsafe { bindings::nvme_setup_cmd(namespace.cast(), rq) } {
+            BLK_STS_OK => Ok(()),
+            status => Err(status),
+        }
     }
 
     /// # Safety

@@ -83,9 +83,9 @@ unsafe fn expired<'a, Q: Operations>(
     data: &'a RequestData<Q>,
 ) -> Expired<'a> {
     // SAFETY: By the contract of this function the request stays.
-    let disk = unsafe { (*rq).q };
-    // SAFETY: A request's queue stays as long as the request.
-    let set = unsafe { (*disk).tag_set };
+    let request_queue = unsafe { (*rq).q };
+    // SAFETY: The request queue stays as long as its requests.
+    let set = unsafe { (*request_queue).tag_set };
     let is_io = set != ctrl.admin_tag_set.get();
     let command = data.command();
     // SAFETY: The command is part of the request's data, and does not change after the request has
