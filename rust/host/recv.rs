@@ -185,7 +185,12 @@ impl Receiver {
         }
     }
 
-    fn response(&mut self, ctrl: &Ctrl, queue: &Queue, pdu: &CapsuleResp) -> Result<(), wire::Error> {
+    fn response(
+        &mut self,
+        ctrl: &Ctrl,
+        queue: &Queue,
+        pdu: &CapsuleResp,
+    ) -> Result<(), wire::Error> {
         let command_id = cqe::command_id(&pdu.cqe);
         let status = cqe::status(&pdu.cqe);
         let result = pdu.cqe.first_chunk().copied().unwrap_or_default();
