@@ -166,17 +166,7 @@ impl Io {
     ///
     /// If the peer breaks the protocol, or the connection is lost. It is of no use then.
     pub(super) fn receive(&mut self, socket: &Socket) -> Result<bool, Fault> {
-        let mut fault = None;
-        let read = socket.read(|skb| {
-            self.feed(skb).map_err(|error| {
-                fault = Some(error);
-                EPROTO
-            })
-        });
-        match (fault, read) {
-            (Some(fault), _) => Err(fault),
-            (None, read) => Ok(read? != 0),
-        }
+        Ok(socket.read(|skb| self.feed(skb))? != 0)
     }
 
     /// Takes in all of a packet. The socket lock is held, so commands are not executed here.

@@ -32,9 +32,10 @@ impl Socket {
     ///
     /// What `actor` returns, or what the protocol says. After an error of `actor` bytes may be
     /// lost, and the connection is of no use any more.
-    pub fn read<F>(&self, actor: F) -> Result<usize>
+    pub fn read<F, E>(&self, actor: F) -> Result<usize, E>
     where
-        F: FnMut(&mut SkbReader<'_>) -> Result,
+        F: FnMut(&mut SkbReader<'_>) -> Result<(), E>,
+        E: From<Error>,
     {
         let mut context = ReadContext {
             actor,
@@ -58,7 +59,7 @@ impl Socket {
         let ret = match read_sock {
             // SAFETY: The lock is held, `desc` and through it `context` live until this returns,
             // and the actor is the one that knows the type of `context`.
-            Some(read_sock) => unsafe { read_sock(sk.cast(), &mut desc, Some(read_actor::<F>)) },
+            Some(read_sock) => unsafe { read_sock(sk.cast(), &mut desc, Some(read_actor::<F, E>)) },
             None => EOPNOTSUPP.to_errno(),
         };
         // SAFETY: `self` keeps `sk` alive, and this function has taken its lock.
@@ -81,9 +82,9 @@ impl Socket {
 }
 
 /// What the C side of [`Socket::read`] hands through to [`read_actor`].
-struct ReadContext<F> {
+struct ReadContext<F, E> {
     actor: F,
-    error: Option<Error>,
+    error: Option<E>,
     _lock: PhantomData<*mut ()>,
 }
 
@@ -92,20 +93,20 @@ struct ReadContext<F> {
 /// # Safety
 ///
 /// Called by `read_sock` with the `desc` that was given to it, whose `data` points to a
-/// `ReadContext<F>` that nobody else uses meanwhile, and with `len` bytes of `skb` from `offset`.
-unsafe extern "C" fn read_actor<F>(
+/// `ReadContext<F, E>` that nobody else uses meanwhile, and with `len` bytes of `skb` from `offset`.
+unsafe extern "C" fn read_actor<F, E>(
     desc: *mut kernel_bindings::read_descriptor_t,
     skb: *mut kernel_bindings::sk_buff,
     offset: u32,
     len: usize,
 ) -> i32
 where
-    F: FnMut(&mut SkbReader<'_>) -> Result,
+    F: FnMut(&mut SkbReader<'_>) -> Result<(), E>,
 {
     // SAFETY: By the contract of this function `desc` is that of `read`, which nobody changes.
     let arg = unsafe { (*desc).arg };
     // SAFETY: `read` has set this variant of the union.
-    let context = unsafe { arg.data }.cast::<ReadContext<F>>();
+    let context = unsafe { arg.data }.cast::<ReadContext<F, E>>();
     // SAFETY: By the contract of this function it is the context of `read`, which waits for us.
     let context = unsafe { &mut *context };
     // SAFETY: `skb` holds the announced bytes, and stays until the actor returns.
@@ -115,7 +116,8 @@ where
         Ok(()) => reader.consumed() as i32,
         Err(error) => {
             context.error = Some(error);
-            error.to_errno()
+            // C hands through what is negative; `read` returns what there is instead.
+            EPROTO.to_errno()
         }
     }
 }
