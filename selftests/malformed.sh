@@ -9,7 +9,7 @@
 # without one.
 declare -A REASON=(
 	[unknown-type]=1 [wrong-hlen]=1 [short-plen]=1 [huge-plen]=1 [second-icreq]=2 [no-icreq]=2
-	[header-digest]=3
+	[header-digest]=3 [data-without-r2t]=1 [response-from-host]=1
 )
 
 # bad_host CASE
