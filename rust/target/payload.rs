@@ -41,8 +41,7 @@ impl Awaited {
     pub(super) fn new(request: Request) -> Option<(Self, R2T)> {
         let cccid = sqe::command_id(request.sqe());
         let len = sqe::sgl1(request.sqe()).len();
-        let mut transfer = R2tTransfer::new(cccid, request.tag(), len);
-        let r2t = transfer.r2t()?;
+        let (transfer, r2t) = R2tTransfer::new(cccid, request.tag(), len)?;
         let this = Self {
             request,
             transfer,

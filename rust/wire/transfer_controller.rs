@@ -12,7 +12,6 @@ use super::{
         H2CData, //
     },
     error::Error,
-    pdu_type::PduType,
     r2t::R2T,
     reason::{
         Reason,
@@ -20,7 +19,8 @@ use super::{
     }, //
 };
 
-/// The receiving of a write command's data: one R2T asks for all of them, in one piece.
+/// The receiving of a write command's data: one R2T asks for all of them, in one piece. There is no
+/// transfer without it, so data that were not asked for have none that they could belong to.
 ///
 /// # Invariants
 ///
@@ -31,33 +31,28 @@ pub struct R2tTransfer {
     ttag: u16,
     received: u32,
     data_len: u32,
-    asked: bool,
 }
 
 impl R2tTransfer {
-    /// The transfer of the `data_len` bytes of command `cccid`, under the tag `ttag`.
-    pub const fn new(cccid: u16, ttag: u16, data_len: u32) -> Self {
-        Self {
+    /// The transfer of the `data_len` bytes of command `cccid` under the tag `ttag`, and the R2T to
+    /// send for them; [`None`] if there are no data to ask for.
+    pub const fn new(cccid: u16, ttag: u16, data_len: u32) -> Option<(Self, R2T)> {
+        if data_len == 0 {
+            return None;
+        }
+        let transfer = Self {
             cccid,
             ttag,
             received: 0,
             data_len,
-            asked: false,
-        }
-    }
-
-    /// The R2T to send: once, and if there are data to ask for.
-    pub fn r2t(&mut self) -> Option<R2T> {
-        if self.asked || self.data_len == 0 {
-            return None;
-        }
-        self.asked = true;
-        Some(R2T {
-            cccid: self.cccid,
-            ttag: self.ttag,
+        };
+        let r2t = R2T {
+            cccid,
+            ttag,
             r2to: 0,
-            r2tl: self.data_len,
-        })
+            r2tl: data_len,
+        };
+        Some((transfer, r2t))
     }
 
     /// Accepts an H2CData, of which none may carry more than `maxh2cdata` bytes: what we
@@ -65,14 +60,11 @@ impl R2tTransfer {
     ///
     /// # Errors
     ///
-    /// 01h for the identifier of another command or the tag of another R2T, 02h for data that
-    /// were not asked for, that do not begin where the last ones ended, or whose LAST_PDU is not
-    /// set exactly if they complete the data, 04h for data out of range, 05h for too many in one
-    /// PDU. The transfer is then as it was.
+    /// 01h for the identifier of another command or the tag of another R2T, 02h for data that do
+    /// not begin where the last ones ended, or whose LAST_PDU is not set exactly if they complete
+    /// the data, 04h for data out of range, 05h for too many in one PDU. The transfer is then as it
+    /// was.
     pub fn data(&mut self, pdu: &H2CData, maxh2cdata: u32) -> Result<bool, Error> {
-        if !self.asked {
-            return Err(Error::unexpected(PduType::H2CData));
-        }
         if pdu.cccid != self.cccid {
             let want = Rule::Is(self.cccid.into());
             return Err(data::field::CCCID.invalid(pdu.cccid, want));
@@ -163,7 +155,10 @@ impl C2hEmitter {
     ::kernel::macros::kunit_tests(nvme_tcp_wire_transfer_controller)
 )]
 mod tests {
-    use super::super::error::Fes;
+    use super::super::{
+        error::Fes,
+        pdu_type::PduType, //
+    };
     use super::*;
 
     const MAXH2CDATA: u32 = 4096;
@@ -180,27 +175,26 @@ mod tests {
 
     /// A transfer of 10,000 bytes, of which the first 4096 have come.
     fn halfway() -> Result<R2tTransfer, Error> {
-        let mut transfer = R2tTransfer::new(0x2002, 3, 10_000);
-        let _ = transfer.r2t();
+        let new = R2tTransfer::new(0x2002, 3, 10_000);
+        let (mut transfer, _) = new.ok_or(Error::unexpected(PduType::R2T))?;
         transfer.data(&h2cdata(0, 4096, false), MAXH2CDATA)?;
         Ok(transfer)
     }
 
     #[test]
-    fn r2t_transfer_asks_once_for_all() {
+    fn r2t_transfer_asks_for_all() {
         for data_len in [1, 4096, u32::MAX] {
-            let mut transfer = R2tTransfer::new(0x2002, 3, data_len);
+            let new = R2tTransfer::new(0x2002, 3, data_len);
             let want = R2T {
                 cccid: 0x2002,
                 ttag: 3,
                 r2to: 0,
                 r2tl: data_len,
             };
-            assert_eq!(transfer.r2t(), Some(want));
-            assert_eq!(transfer.r2t(), None);
-            assert_eq!(transfer.outstanding(), data_len);
+            assert_eq!(new.map(|(_, r2t)| r2t), Some(want));
+            assert_eq!(new.map(|(new, _)| new.outstanding()), Some(data_len));
         }
-        assert_eq!(R2tTransfer::new(0, 0, 0).r2t(), None);
+        assert_eq!(R2tTransfer::new(0, 0, 0), None);
     }
 
     #[test]
@@ -214,13 +208,6 @@ mod tests {
         let more = transfer.data(&h2cdata(10_000, 1, true), MAXH2CDATA);
         assert_eq!(more.map_err(|e| e.fes), Err(Fes::DataOutOfRange));
         Ok(())
-    }
-
-    #[test]
-    fn r2t_transfer_unsolicited() {
-        let mut transfer = R2tTransfer::new(0x2002, 3, 4096);
-        let data = transfer.data(&h2cdata(0, 4096, true), MAXH2CDATA);
-        assert_eq!(data, Err(Error::unexpected(PduType::H2CData)));
     }
 
     #[test]

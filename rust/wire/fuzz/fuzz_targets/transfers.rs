@@ -20,8 +20,9 @@ type Step = (u32, u32, bool, u32);
 
 /// A controller receives a write.
 fn write(data_len: u32, maxh2cdata: u32, steps: &[Step]) {
-    let mut transfer = R2tTransfer::new(7, 9, data_len);
-    transfer.r2t();
+    let Some((mut transfer, _)) = R2tTransfer::new(7, 9, data_len) else {
+        return;
+    };
     let mut end = 0;
     for &(datao, datal, last, _) in steps {
         let (cccid, ttag) = (7, 9);

@@ -84,12 +84,11 @@ proptest! {
         layout in layout(),
     ) {
         let mut map = Map::new(data_len);
-        let mut controller = R2tTransfer::new(7, 9, data_len);
+        let (mut controller, r2t) = R2tTransfer::new(7, 9, data_len).unwrap();
         let mut host = H2cTransfer::new();
         let mut sent = 0;
         let mut limits = limits.iter().cycle();
 
-        let r2t = controller.r2t().unwrap();
         let r2t = across!(r2t, R2T, &layout);
         prop_assert_eq!(host.r2t(&r2t, data_len, sent), Ok(()));
         prop_assert!(host.r2t(&r2t, data_len, sent).is_err());
@@ -177,8 +176,7 @@ proptest! {
     ) {
         let maxh2cdata = MIN_MAXH2CDATA;
         let mut map = Map::new(data_len);
-        let mut controller = R2tTransfer::new(7, 9, data_len);
-        controller.r2t();
+        let (mut controller, _) = R2tTransfer::new(7, 9, data_len).unwrap();
         let mut received = 0;
         for (datao, datal, last, aim) in pdus {
             // One in three is aimed well, so that the transfer gets somewhere.
