@@ -24,6 +24,12 @@ impl fmt::Display for wire::Error {
     }
 }
 
+impl fmt::Display for wire::DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        core::fmt::Display::fmt(self, f)
+    }
+}
+
 impl fmt::Display for wire::TermReq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         core::fmt::Display::fmt(self, f)

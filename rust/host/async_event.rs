@@ -120,7 +120,7 @@ impl AsyncEvent {
     /// # Errors
     ///
     /// None in practice: the capsule has room for every layout.
-    pub(super) fn make(&mut self, layout: &wire::Layout) -> Result<(), wire::Error> {
+    pub(super) fn make(&mut self, layout: &wire::Layout) -> Result<(), wire::EmitError> {
         let mut entry = [0; sqe::LEN];
         let [id_low, id_high] = Ctrl::ASYNC_EVENT_COMMAND_ID.to_le_bytes();
         if let Some(start) = entry.first_chunk_mut() {

@@ -18,7 +18,7 @@ use crate::wire::{
 /// Why a connection cannot go on.
 pub(super) enum Fault {
     /// The controller breaks a rule of the protocol; it is told which.
-    Protocol(wire::Error),
+    Protocol(wire::DecodeError),
     /// The controller says that we do.
     Terminated(TermReq),
     /// The network takes nothing more.
@@ -27,9 +27,22 @@ pub(super) enum Fault {
     Receive(Error),
 }
 
+impl From<wire::DecodeError> for Fault {
+    fn from(error: wire::DecodeError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
 impl From<wire::Error> for Fault {
     fn from(error: wire::Error) -> Self {
-        Self::Protocol(error)
+        Self::Protocol(error.into())
+    }
+}
+
+impl From<wire::EmitError> for Fault {
+    fn from(_: wire::EmitError) -> Self {
+        // There is room for every PDU, and no request has as much data as a PDU can carry.
+        Self::Send(ENOSPC)
     }
 }
 

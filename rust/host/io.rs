@@ -143,7 +143,12 @@ impl Queue {
     }
 
     /// Tells the controller what is wrong with the PDU whose header is `offending`.
-    pub(crate) fn terminate(&self, connection: &Connection, error: &wire::Error, offending: &[u8]) {
+    pub(crate) fn terminate(
+        &self,
+        connection: &Connection,
+        error: &wire::DecodeError,
+        offending: &[u8],
+    ) {
         // The other way round the locks are never taken, so this does not deadlock; but it does
         // not wait either, because the sender may be stuck in a connection that is dead.
         if let Some(mut sender) = self.sender.try_lock() {

@@ -70,7 +70,10 @@ use crate::{
         }, //
     },
     glue::KernelCrc,
-    wire::Decoder, //
+    wire::{
+        mapping::ADMIN_IN_CAPSULE,
+        Decoder, //
+    }, //
 };
 
 /// A connection that is open, and what has decoded its ICResp.
@@ -166,7 +169,7 @@ impl Queue {
         let (connection, decoder) = Connection::open(ctrl, self.id)?;
         self.sender.lock().reserve(&connection.layout)?;
         let in_capsule = match self.id {
-            0 => request::ADMIN_IN_CAPSULE,
+            0 => ADMIN_IN_CAPSULE,
             _ => ctrl.in_capsule_len(),
         };
         self.in_capsule.store(in_capsule, Relaxed);

@@ -8,6 +8,7 @@ use kernel::prelude::*;
 
 use super::{
     bounce::Bounce,
+    fault::Fault,
     queue::Queue, //
 };
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
     glue::KernelCrc,
     wire::{
         finish,
+        mapping::ADMIN_IN_CAPSULE,
         sqe::{
             self,
             Sgl, //
@@ -28,7 +30,7 @@ use crate::{
         C2hTransfer,
         CapsuleCmd,
         Crc32c as _,
-        Error,
+        EmitError,
         H2CData,
         H2cTransfer,
         Layout,
@@ -39,10 +41,6 @@ use crate::{
         R2T, //
     }, //
 };
-
-/// The bytes of data that fit into the capsule of an admin or a fabrics command
-/// (`NVME_TCP_ADMIN_CCSZ`).
-pub(crate) const ADMIN_IN_CAPSULE: u32 = 8192;
 
 /// The opcode of fabrics commands.
 const FABRICS: u8 = 0x7f;
@@ -143,7 +141,7 @@ impl SendRequest<Queue> {
     /// # Errors
     ///
     /// If a PDU of this size cannot be.
-    pub(super) fn seal(&mut self, layout: &Layout) -> Result<(), Error> {
+    pub(super) fn seal(&mut self, layout: &Layout) -> Result<(), EmitError> {
         if let Stage::Unsealed(data_len) = self.stage {
             let (capsule, _) = self.parts_mut();
             let len = CapsuleCmd::seal::<KernelCrc>(layout, data_len, capsule)?;
@@ -170,11 +168,12 @@ impl SendRequest<Queue> {
     /// # Errors
     ///
     /// If the R2T asks for what it may not.
-    fn follow(&mut self, r2t: &R2T, layout: &Layout, max: u32) -> Result<(), Error> {
+    fn follow(&mut self, r2t: &R2T, layout: &Layout, max: u32) -> Result<(), Fault> {
         let data_len = self.info().data_len;
         let sent = self.data_sent;
         self.h2c.r2t(r2t, data_len, sent)?;
-        self.next_data(layout, max).map(|_| ())
+        self.next_data(layout, max)?;
+        Ok(())
     }
 
     /// Makes the next H2CData PDU of the R2T that is being followed; `false` if there is none.
@@ -182,7 +181,7 @@ impl SendRequest<Queue> {
     /// # Errors
     ///
     /// If a PDU of this size cannot be.
-    fn next_data(&mut self, layout: &Layout, max: u32) -> Result<bool, Error> {
+    fn next_data(&mut self, layout: &Layout, max: u32) -> Result<bool, EmitError> {
         let Some(pdu) = self.h2c.next(max) else {
             return Ok(false);
         };
@@ -197,7 +196,7 @@ impl SendRequest<Queue> {
     /// # Errors
     ///
     /// If an R2T asks for what it may not, or a PDU of this size cannot be.
-    pub(super) fn next_pdu(mut self, layout: &Layout, max: u32) -> Result<Option<Self>, Error> {
+    pub(super) fn next_pdu(mut self, layout: &Layout, max: u32) -> Result<Option<Self>, Fault> {
         if self.is_over() {
             return Ok(None);
         }

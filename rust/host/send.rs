@@ -224,7 +224,7 @@ impl Sender {
     pub(super) fn terminate(
         &mut self,
         connection: &Connection,
-        error: &wire::Error,
+        error: &wire::DecodeError,
         offending: &[u8],
     ) {
         let copied = self.bounce.as_ref().is_some_and(|b| !b.unsent().is_empty());

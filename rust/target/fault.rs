@@ -14,16 +14,29 @@ use crate::wire::{
 /// Why a connection cannot go on.
 pub(super) enum Fault {
     /// The host broke the protocol.
-    Protocol(wire::Error),
+    Protocol(wire::DecodeError),
     /// The host says that we did.
     Terminated(TermReq),
     /// The connection is lost.
     Lost(Error),
 }
 
+impl From<wire::DecodeError> for Fault {
+    fn from(error: wire::DecodeError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
 impl From<wire::Error> for Fault {
     fn from(error: wire::Error) -> Self {
-        Self::Protocol(error)
+        Self::Protocol(error.into())
+    }
+}
+
+impl From<wire::EmitError> for Fault {
+    fn from(_: wire::EmitError) -> Self {
+        // There is room for every PDU, and no command has as much data as a PDU can carry.
+        Self::Lost(ENOSPC)
     }
 }
 

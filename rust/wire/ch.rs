@@ -18,7 +18,11 @@ use super::{
         Crc32c,
         CRC_SEED, //
     },
-    error::Error,
+    error::{
+        DecodeError,
+        EmitError,
+        Error, //
+    },
     layout::Layout,
     pdu_type::PduType,
     reason::{
@@ -93,7 +97,10 @@ impl Ch {
     /// # Errors
     ///
     /// 01h with the offset of the illegal field. Reserved fields and bits are not looked at.
-    pub(super) fn parse<const N: usize>(header: &[u8; N], layout: &Layout) -> Result<Self, Error> {
+    pub(super) fn parse<const N: usize>(
+        header: &[u8; N],
+        layout: &Layout,
+    ) -> Result<Self, DecodeError> {
         let kind = Self::kind(header)?;
         let flags = field::FLAGS.get(header);
         let hlen = field::HLEN.get(header);
@@ -105,7 +112,7 @@ impl Ch {
             // that claims to have a digest: the type of a data PDU is but one bit away.
             let plens = TermReq::MIN_PLEN..=TermReq::MAX_PLEN;
             if hlen != kind.hlen() || !plens.contains(&plen) || flags & HDGSTF != 0 {
-                return Err(Error::silent(Reason::BadTermReq { flags, hlen, plen }));
+                return Err(DecodeError::BadTermReq { flags, hlen, plen });
             }
             // INVARIANT: What follows the header of a TermReq is not data in the sense of the
             // other PDUs: neither PDO nor a digest belongs to it.
@@ -131,28 +138,33 @@ impl Ch {
             let mask = if has_data { HDGSTF | DDGSTF } else { HDGSTF };
             let want = digest_flags(kind, layout) & mask;
             if flags & mask != want {
-                return Err(field::FLAGS.invalid(flags & mask, Rule::Is(want.into())));
+                return Err(field::FLAGS
+                    .invalid(flags & mask, Rule::Is(want.into()))
+                    .into());
             }
         }
         if kind == PduType::C2HData && flags & SUCCESS != 0 && flags & LAST_PDU == 0 {
-            return Err(Error::header(
-                field::FLAGS.offset(),
-                Reason::SuccessWithoutLast,
-            ));
+            return Err(Error::header(field::FLAGS.offset(), Reason::SuccessWithoutLast).into());
         }
 
         if hlen != kind.hlen() {
-            return Err(field::HLEN.invalid(hlen, Rule::Is(kind.hlen().into())));
+            return Err(field::HLEN
+                .invalid(hlen, Rule::Is(kind.hlen().into()))
+                .into());
         }
 
         if has_data {
             if pdo < header_end {
-                return Err(field::PDO.invalid(pdo, Rule::AtLeast(header_end.into())));
+                return Err(field::PDO
+                    .invalid(pdo, Rule::AtLeast(header_end.into()))
+                    .into());
             }
             let align = layout.pda.align();
             // `None` would be a division by zero, and an alignment is at least 4.
             if pdo.checked_rem(align) != Some(0) {
-                return Err(field::PDO.invalid(pdo, Rule::MultipleOf(align.into())));
+                return Err(field::PDO
+                    .invalid(pdo, Rule::MultipleOf(align.into()))
+                    .into());
             }
         }
 
@@ -161,11 +173,16 @@ impl Ch {
             let around = u32::from(pdo).saturating_add(layout.data_digest_len(1));
             match plen.checked_sub(around) {
                 Some(data_len) if data_len != 0 => data_len,
-                _ => return Err(field::PLEN.invalid(plen, Rule::AtLeast(around.saturating_add(1)))),
+                _ => {
+                    let least = Rule::AtLeast(around.saturating_add(1));
+                    return Err(field::PLEN.invalid(plen, least).into());
+                }
             }
         } else {
             if plen != u32::from(header_end) {
-                return Err(field::PLEN.invalid(plen, Rule::Is(header_end.into())));
+                return Err(field::PLEN
+                    .invalid(plen, Rule::Is(header_end.into()))
+                    .into());
             }
             0
         };
@@ -190,10 +207,10 @@ impl Ch {
         kind: PduType,
         header: &[u8; N],
         layout: &Layout,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, DecodeError> {
         let ch = Self::parse(header, layout)?;
         if ch.kind != kind {
-            return Err(Error::unexpected(ch.kind));
+            return Err(Error::unexpected(ch.kind).into());
         }
         Ok(ch)
     }
@@ -223,12 +240,12 @@ const fn digest_flags(kind: PduType, layout: &Layout) -> u8 {
 ///
 /// # Errors
 ///
-/// [`Reason::NoSpace`].
-pub(super) fn blank<const N: usize>(out: &mut [u8]) -> Result<&mut [u8; N], Error> {
+/// If there are fewer.
+pub(super) fn blank<const N: usize>(out: &mut [u8]) -> Result<&mut [u8; N], EmitError> {
     let got = out.len();
     let header = out
         .first_chunk_mut()
-        .ok_or_else(|| Error::no_space(got, N))?;
+        .ok_or(EmitError::NoSpace { got, need: N })?;
     *header = [0; N];
     Ok(header)
 }
@@ -248,15 +265,14 @@ pub(super) fn put<const N: usize>(header: &mut [u8; N], kind: PduType, plen: u32
 ///
 /// # Errors
 ///
-/// [`Reason::NoSpace`] if `out` is smaller than that offset, [`Reason::TooLong`] if PLEN would
-/// overflow.
+/// If `out` is smaller than that offset, or PLEN would overflow.
 pub(super) fn seal<C: Crc32c, const HLEN: usize>(
     kind: PduType,
     flags: u8,
     layout: &Layout,
     data_len: u32,
     out: &mut [u8],
-) -> Result<usize, Error> {
+) -> Result<usize, EmitError> {
     let has_data = data_len != 0;
     let start = if has_data {
         layout.data_offset(kind)
@@ -266,14 +282,14 @@ pub(super) fn seal<C: Crc32c, const HLEN: usize>(
     let plen = u32::from(start)
         .checked_add(data_len)
         .and_then(|len| len.checked_add(layout.data_digest_len(data_len)))
-        .ok_or_else(|| Error::silent(Reason::TooLong { data_len }))?;
+        .ok_or(EmitError::TooLong { data_len })?;
     let mask = if has_data { HDGSTF | DDGSTF } else { HDGSTF };
 
     let (got, need) = (out.len(), usize::from(start));
     let (header, tail) = out
         .get_mut(..need)
         .and_then(|used| used.split_first_chunk_mut::<HLEN>())
-        .ok_or_else(|| Error::no_space(got, need))?;
+        .ok_or(EmitError::NoSpace { got, need })?;
 
     put(header, kind, plen);
     field::FLAGS.put(header, flags | digest_flags(kind, layout) & mask);

@@ -201,7 +201,7 @@ mod tests {
     /// The offset that is blamed when a C2HData has `with` at byte `at`.
     fn blamed<const N: usize>(at: usize, with: [u8; N]) -> Option<u32> {
         let bytes = patched(golden::C2HDATA, at, with);
-        Some(C2HData::parse(&bytes, &PLAIN).err()?.fei)
+        Some(C2HData::parse(&bytes, &PLAIN).err()?.fatal()?.fei)
     }
 
     #[test]
@@ -275,7 +275,7 @@ mod tests {
     fn c2hdata_success_needs_last() {
         for (flags, legal) in [(0x00, true), (0x04, true), (0x08, false), (0x0c, true)] {
             let parsed = C2HData::parse(&patched(golden::C2HDATA, 1, [flags]), &PLAIN);
-            let want = Err(Error::header(1, Reason::SuccessWithoutLast));
+            let want = Err(Error::header(1, Reason::SuccessWithoutLast).into());
             assert!(if legal {
                 parsed.is_ok()
             } else {
@@ -289,7 +289,8 @@ mod tests {
         // PLEN and DATAL agree, but a data PDU without data moves nothing forward.
         let empty = patched(golden::C2HDATA, 4, 24_u32.to_le_bytes());
         let empty = patched(empty, 16, [0; 4]);
-        assert_eq!(C2HData::parse(&empty, &PLAIN).map_err(|e| e.fei), Err(4));
+        let error = C2HData::parse(&empty, &PLAIN).err();
+        assert_eq!(error.and_then(|e| e.fatal()).map(|e| e.fei), Some(4));
     }
 
     #[test]

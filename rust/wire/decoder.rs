@@ -22,7 +22,10 @@ use super::{
         CRC_SEED,
         DIGEST_LEN, //
     },
-    error::Error,
+    error::{
+        DecodeError,
+        Error, //
+    },
     layout::{
         Layout,
         Pda, //
@@ -81,7 +84,7 @@ enum State {
     /// In the data digest.
     DataDigest { at: usize },
     /// After an error, for good: the stream has lost its structure.
-    Dead(Error),
+    Dead(DecodeError),
 }
 
 /// Decodes what one connection receives; the layer's documentation has an example.
@@ -174,8 +177,8 @@ impl<C: Crc32c> Decoder<C> {
     /// # Errors
     ///
     /// What is wrong with the stream, which is then at its end: the same error is returned from
-    /// then on. [`Reason::Overrun`](super::Reason::Overrun) if `n` is more than was asked for.
-    pub fn advance(&mut self, n: usize) -> Result<Option<Event>, Error> {
+    /// then on. [`DecodeError::Overrun`] if `n` is more than was asked for.
+    pub fn advance(&mut self, n: usize) -> Result<Option<Event>, DecodeError> {
         let result = self.step(n);
         if let Err(error) = result {
             self.state = State::Dead(error);
@@ -189,7 +192,7 @@ impl<C: Crc32c> Decoder<C> {
         self.header.get(..self.seen).unwrap_or_default()
     }
 
-    fn step(&mut self, n: usize) -> Result<Option<Event>, Error> {
+    fn step(&mut self, n: usize) -> Result<Option<Event>, DecodeError> {
         let (ch, at) = match self.state {
             State::Dead(error) => return Err(error),
             // Nothing new: in particular, `header()` still shows the last PDU.
@@ -226,20 +229,20 @@ impl<C: Crc32c> Decoder<C> {
     }
 
     /// Reads the common header, provided that a PDU of its type may come here and now.
-    fn admit(&self) -> Result<Ch, Error> {
+    fn admit(&self) -> Result<Ch, DecodeError> {
         let kind = Ch::kind(&self.header)?;
         if kind.receiver() != self.role {
-            return Err(Ch::wrong_direction(kind));
+            return Err(Ch::wrong_direction(kind).into());
         }
         // A TermReq may come at any time: it is also how an ICReq is refused.
         if !kind.is_term_req() && kind.is_ic() == self.open {
-            return Err(Error::unexpected(kind));
+            return Err(Error::unexpected(kind).into());
         }
         Ch::parse(&self.header, &self.layout)
     }
 
     /// Waits for the rest of the header, then checks its digest and reads it.
-    fn in_header(&mut self, ch: Ch, at: usize) -> Result<Option<Event>, Error> {
+    fn in_header(&mut self, ch: Ch, at: usize) -> Result<Option<Event>, DecodeError> {
         let (hlen, end) = (usize::from(ch.kind.hlen()), usize::from(ch.header_end));
         self.seen = at.min(hlen);
         if at < end {
@@ -331,20 +334,26 @@ impl State {
 }
 
 /// `at` plus `n`, which must not be more than `end`.
-fn advanced(at: usize, n: usize, end: usize) -> Result<usize, Error> {
+fn advanced(at: usize, n: usize, end: usize) -> Result<usize, DecodeError> {
     at.checked_add(n)
         .filter(|at| *at <= end)
-        .ok_or_else(|| Error::overrun(n, end.saturating_sub(at)))
+        .ok_or_else(|| DecodeError::Overrun {
+            got: n,
+            asked: end.saturating_sub(at),
+        })
 }
 
 /// `left` less `n`, which must not be more than `most` either.
-fn remaining(left: u32, n: usize, most: usize) -> Result<u32, Error> {
+fn remaining(left: u32, n: usize, most: usize) -> Result<u32, DecodeError> {
     u32::try_from(n)
         .ok()
         .filter(|_| n <= most)
         .and_then(|n| left.checked_sub(n))
         .ok_or_else(|| {
             let left = usize::try_from(left).unwrap_or(usize::MAX);
-            Error::overrun(n, left.min(most))
+            DecodeError::Overrun {
+                got: n,
+                asked: left.min(most),
+            }
         })
 }

@@ -65,10 +65,10 @@ impl fmt::Display for Fes {
     }
 }
 
-/// Why the connection cannot go on.
+/// A rule that the peer has broken, so that the connection cannot go on: what the specification
+/// calls a fatal error.
 ///
-/// Displays as one line, `reason (status, FEI value)`. What the peer is to be told is made from
-/// it by [`TermReq::answering`](super::TermReq::answering).
+/// Displays as one line, `reason (status, FEI value)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Error {
     /// The status for the TermReq.
@@ -76,7 +76,7 @@ pub struct Error {
     /// Fatal Error Information for the TermReq: the offset of the field in bytes for 01h and
     /// 06h, the digest received for 03h, otherwise 0.
     pub fei: u32,
-    /// The cause.
+    /// The rule.
     pub reason: Reason,
 }
 
@@ -135,24 +135,6 @@ impl Error {
         }
     }
 
-    /// A mistake of our own side, or a TermReq that must not be answered.
-    ///
-    /// No status describes these, and none is sent:
-    /// [`TermReq::answering`](super::TermReq::answering) knows them by their reason.
-    pub(super) const fn silent(reason: Reason) -> Self {
-        Self::sequence(reason)
-    }
-
-    /// The buffer for a header has `got` bytes and has to have `need`.
-    pub(super) const fn no_space(got: usize, need: usize) -> Self {
-        Self::silent(Reason::NoSpace { got, need })
-    }
-
-    /// `got` bytes were fed to a decoder that had asked for `asked`.
-    pub(super) const fn overrun(got: usize, asked: usize) -> Self {
-        Self::silent(Reason::Overrun { got, asked })
-    }
-
     /// A PDU of type `kind` must not come now.
     ///
     /// For what only a driver can know: data for a command that transfers none, for example.
@@ -169,23 +151,95 @@ impl Error {
     pub const fn r2t_limit() -> Self {
         Self::limit(Reason::R2tOpen)
     }
-
-    /// Whether the peer is to be told. It is not of our own mistakes, nor of a malformed
-    /// TermReq, which section 3.5 wants ignored.
-    pub const fn is_answerable(&self) -> bool {
-        !matches!(
-            self.reason,
-            Reason::BadTermReq { .. }
-                | Reason::Overrun { .. }
-                | Reason::NoSpace { .. }
-                | Reason::TooLong { .. }
-        )
-    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}, FEI {:#x})", self.reason, self.fes, self.fei)
+    }
+}
+
+/// Why nothing more can be received on a connection.
+///
+/// Displays as one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecodeError {
+    /// The peer has broken a rule, and is told by a [`TermReq`](super::TermReq).
+    Fatal(Error),
+    /// A TermReq that is none. Section 3.5 wants it ignored: the connection is closed, and the
+    /// peer is not told.
+    BadTermReq {
+        /// Its FLAGS, which should be zero.
+        flags: u8,
+        /// Its HLEN.
+        hlen: u8,
+        /// Its PLEN.
+        plen: u32,
+    },
+    /// Ours: [`Decoder::advance`](super::Decoder::advance) was told of more bytes than
+    /// [`Decoder::input`](super::Decoder::input) had asked for.
+    Overrun {
+        /// Bytes told.
+        got: usize,
+        /// Bytes asked for.
+        asked: usize,
+    },
+}
+
+impl DecodeError {
+    /// The rule that the peer is to be told of, if there is one.
+    pub const fn fatal(&self) -> Option<Error> {
+        match self {
+            Self::Fatal(error) => Some(*error),
+            Self::BadTermReq { .. } | Self::Overrun { .. } => None,
+        }
+    }
+}
+
+impl From<Error> for DecodeError {
+    fn from(error: Error) -> Self {
+        Self::Fatal(error)
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fatal(error) => error.fmt(f),
+            Self::BadTermReq { flags, hlen, plen } => write!(
+                f,
+                "malformed TermReq, FLAGS {flags:#x}, HLEN {hlen}, PLEN {plen}"
+            ),
+            Self::Overrun { got, asked } => write!(f, "fed {got} bytes, asked for {asked}"),
+        }
+    }
+}
+
+/// Why a PDU cannot be written: a mistake of our own.
+///
+/// Displays as one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmitError {
+    /// The buffer is too small for the header.
+    NoSpace {
+        /// Size of the buffer in bytes.
+        got: usize,
+        /// Bytes needed.
+        need: usize,
+    },
+    /// With this much data, PLEN would not fit its 32 bits.
+    TooLong {
+        /// Length of the data in bytes.
+        data_len: u32,
+    },
+}
+
+impl fmt::Display for EmitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSpace { got, need } => write!(f, "buffer of {got} bytes, need {need}"),
+            Self::TooLong { data_len } => write!(f, "{data_len} data bytes overflow PLEN"),
+        }
     }
 }
 
@@ -224,9 +278,34 @@ mod tests {
     }
 
     #[test]
-    fn error_answerable() {
-        assert!(Error::unexpected(PduType::ICReq).is_answerable());
-        assert!(!Error::overrun(25, 24).is_answerable());
-        assert!(!Error::no_space(23, 24).is_answerable());
+    fn error_says_whose_it_is() {
+        let fatal = Error::unexpected(PduType::ICReq);
+        assert_eq!(DecodeError::from(fatal).fatal(), Some(fatal));
+
+        let overrun = DecodeError::Overrun { got: 25, asked: 24 };
+        assert_eq!(overrun.fatal(), None);
+        assert_eq!(Line::of(&overrun).as_str(), "fed 25 bytes, asked for 24");
+
+        let bad = DecodeError::BadTermReq {
+            flags: 1,
+            hlen: 24,
+            plen: 23,
+        };
+        assert_eq!(bad.fatal(), None);
+        assert_eq!(
+            Line::of(&bad).as_str(),
+            "malformed TermReq, FLAGS 0x1, HLEN 24, PLEN 23"
+        );
+    }
+
+    #[test]
+    fn error_of_emit_is_one_line() {
+        let short = EmitError::NoSpace { got: 23, need: 24 };
+        assert_eq!(Line::of(&short).as_str(), "buffer of 23 bytes, need 24");
+        let long = EmitError::TooLong { data_len: u32::MAX };
+        assert_eq!(
+            Line::of(&long).as_str(),
+            "4294967295 data bytes overflow PLEN"
+        );
     }
 }

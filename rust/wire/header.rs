@@ -12,7 +12,11 @@ use super::{
         Ch, //
     },
     digest::Crc32c,
-    error::Error,
+    error::{
+        DecodeError,
+        EmitError,
+        Error, //
+    },
     layout::Layout,
     pdu_type::PduType, //
 };
@@ -53,9 +57,9 @@ pub trait PduHeader<const HLEN: usize>: Sized {
     /// # Errors
     ///
     /// As [`PduHeader::read`]; 01h for an illegal field of the common header, 02h for another PDU.
-    fn parse<const N: usize>(header: &[u8; N], layout: &Layout) -> Result<Self, Error> {
+    fn parse<const N: usize>(header: &[u8; N], layout: &Layout) -> Result<Self, DecodeError> {
         let ch = Ch::parse_as(Self::TYPE, header, layout)?;
-        Self::read(&ch, header)
+        Ok(Self::read(&ch, header)?)
     }
 
     /// Writes header, header digest and padding to the start of `out`. Returns the number of
@@ -65,8 +69,8 @@ pub trait PduHeader<const HLEN: usize>: Sized {
     ///
     /// # Errors
     ///
-    /// [`Reason::NoSpace`](super::Reason::NoSpace), [`Reason::TooLong`](super::Reason::TooLong).
-    fn emit<C: Crc32c>(&self, layout: &Layout, out: &mut [u8]) -> Result<usize, Error> {
+    /// If `out` has no room for that, or the data do not fit PLEN.
+    fn emit<C: Crc32c>(&self, layout: &Layout, out: &mut [u8]) -> Result<usize, EmitError> {
         const { assert!(HLEN == Self::TYPE.hlen() as usize) };
         self.write(ch::blank(out)?);
         ch::seal::<C, HLEN>(Self::TYPE, self.flags(), layout, self.data_len(), out)

@@ -206,7 +206,9 @@ mod tests {
 
     /// Status and offset with which an ICReq that has `with` at byte `at` is refused.
     fn refusal<const N: usize>(at: usize, with: [u8; N]) -> Option<(Fes, u32)> {
-        let error = ICReq::parse(&patched(golden::ICREQ, at, with), &PLAIN).err()?;
+        let error = ICReq::parse(&patched(golden::ICREQ, at, with), &PLAIN)
+            .err()?
+            .fatal()?;
         Some((error.fes, error.fei))
     }
 
@@ -263,10 +265,11 @@ mod tests {
 
     #[test]
     fn icreq_first_bad_field_wins() {
+        let fei = |bytes| Some(ICReq::parse(bytes, &PLAIN).err()?.fatal()?.fei);
         let bytes = patched(patched(golden::ICREQ, 8, [1]), 10, [99]);
-        assert_eq!(ICReq::parse(&bytes, &PLAIN).map_err(|e| e.fei), Err(8));
+        assert_eq!(fei(&bytes), Some(8));
         let bytes = patched(bytes, 2, [0]);
-        assert_eq!(ICReq::parse(&bytes, &PLAIN).map_err(|e| e.fei), Err(2));
+        assert_eq!(fei(&bytes), Some(2));
     }
 
     #[test]

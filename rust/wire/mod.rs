@@ -30,18 +30,19 @@
 //!   first wrong field reported. What needs to know more (is this command ID in use?) is left
 //!   to the drivers, and what needs the history of a command is in the transfer types.
 //! - **Every refusal says why**: an [`Error`] carries the Fatal Error Status that the peer is to
-//!   be told in a [`TermReq`], and the reason with the values for the log.
+//!   be told in a [`TermReq`], and the reason with the values for the log. What the peer is not
+//!   told of has types of its own: [`DecodeError`] and [`EmitError`].
 //! - **`emit` owns its buffer** up to the length that it returns: it clears reserved bytes.
 //!
 //! # Receiving
 //!
 //! ```
-//! # use nvme_tcp_wire::{Crc32c, Decoder, Error, Event, Input, Pdu, Role};
+//! # use nvme_tcp_wire::{Crc32c, DecodeError, Decoder, Event, Input, Pdu, Role};
 //! # struct Crc;
 //! # impl Crc32c for Crc {
 //! #     fn update(crc: u32, _: &[u8]) -> u32 { crc }
 //! # }
-//! # fn feed(mut stream: &[u8]) -> Result<(), Error> {
+//! # fn feed(mut stream: &[u8]) -> Result<(), DecodeError> {
 //! let mut decoder = Decoder::<Crc>::new(Role::Controller);
 //! while !stream.is_empty() {
 //!     let n = match decoder.input() {
@@ -145,6 +146,8 @@ pub use self::{
         DIGEST_LEN, //
     },
     error::{
+        DecodeError,
+        EmitError,
         Error,
         Fes, //
     },

@@ -102,7 +102,7 @@ mod tests {
     /// The offset that is blamed when an R2T has `with` at byte `at`.
     fn blamed<const N: usize>(at: usize, with: [u8; N]) -> Option<u32> {
         let bytes = patched(golden::R2T, at, with);
-        Some(R2T::parse(&bytes, &PLAIN).err()?.fei)
+        Some(R2T::parse(&bytes, &PLAIN).err()?.fatal()?.fei)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The causes of errors, for the log.
+//! The rules that a peer may break, for the log.
 
 use core::fmt;
 
@@ -36,7 +36,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// The exact cause of an [`Error`](super::Error), with the values for the log.
+/// The rule that a peer has broken, with the values for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// A field breaks a rule.
@@ -88,35 +88,6 @@ pub enum Reason {
         /// The first offset that does not belong to the peer.
         end: u32,
     },
-    /// A TermReq that is none: to be ignored, and the connection to be closed.
-    BadTermReq {
-        /// Its FLAGS, which should be zero.
-        flags: u8,
-        /// Its HLEN.
-        hlen: u8,
-        /// Its PLEN.
-        plen: u32,
-    },
-    /// Ours: [`Decoder::advance`](super::Decoder::advance) was told of more bytes than
-    /// [`Decoder::input`](super::Decoder::input) had asked for.
-    Overrun {
-        /// Bytes told.
-        got: usize,
-        /// Bytes asked for.
-        asked: usize,
-    },
-    /// Ours: the buffer is too small for the header.
-    NoSpace {
-        /// Size of the buffer in bytes.
-        got: usize,
-        /// Bytes needed.
-        need: usize,
-    },
-    /// Ours: with this much data, PLEN would not fit its 32 bits.
-    TooLong {
-        /// Length of the data in bytes.
-        data_len: u32,
-    },
 }
 
 impl fmt::Display for Reason {
@@ -140,13 +111,6 @@ impl fmt::Display for Reason {
             Self::OutOfRange { offset, len, end } => {
                 write!(f, "{len:#x} bytes at {offset:#x} reach past {end:#x}")
             }
-            Self::BadTermReq { flags, hlen, plen } => write!(
-                f,
-                "malformed TermReq, FLAGS {flags:#x}, HLEN {hlen}, PLEN {plen}"
-            ),
-            Self::Overrun { got, asked } => write!(f, "fed {got} bytes, asked for {asked}"),
-            Self::NoSpace { got, need } => write!(f, "buffer of {got} bytes, need {need}"),
-            Self::TooLong { data_len } => write!(f, "{data_len} data bytes overflow PLEN"),
         }
     }
 }

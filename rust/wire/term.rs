@@ -20,6 +20,8 @@ use super::{
         Ch, //
     },
     error::{
+        DecodeError,
+        EmitError,
         Error,
         Fes, //
     },
@@ -65,26 +67,26 @@ impl TermReq {
     pub const MAX_HEADER: usize = Self::LEN + Self::MAX_DATA;
 
     /// The TermReq that `error` calls for; [`None`] if the peer is not to be told.
-    pub const fn answering(error: &Error) -> Option<Self> {
-        if !error.is_answerable() {
-            return None;
+    pub const fn answering(error: &DecodeError) -> Option<Self> {
+        match error.fatal() {
+            Some(Error { fes, fei, .. }) => Some(Self {
+                fes: fes.code(),
+                fei,
+            }),
+            None => None,
         }
-        Some(Self {
-            fes: error.fes.code(),
-            fei: error.fei,
-        })
     }
 
     /// Reads a TermReq of either direction at the start of `header`.
     ///
     /// # Errors
     ///
-    /// 02h for another PDU. [`Reason::BadTermReq`](super::Reason::BadTermReq) for a length that
+    /// 02h for another PDU. [`DecodeError::BadTermReq`] for a length that
     /// no TermReq has: not to be answered.
-    pub fn parse<const N: usize>(header: &[u8; N]) -> Result<Self, Error> {
+    pub fn parse<const N: usize>(header: &[u8; N]) -> Result<Self, DecodeError> {
         let ch = Ch::parse(header, &Layout::default())?;
         if !ch.kind.is_term_req() {
-            return Err(Error::unexpected(ch.kind));
+            return Err(Error::unexpected(ch.kind).into());
         }
         Ok(Self::read(header))
     }
@@ -102,8 +104,8 @@ impl TermReq {
     ///
     /// # Errors
     ///
-    /// [`Reason::NoSpace`](super::Reason::NoSpace).
-    pub fn emit(&self, from: Role, offending: &[u8], out: &mut [u8]) -> Result<usize, Error> {
+    /// If `out` has no room for that.
+    pub fn emit(&self, from: Role, offending: &[u8], out: &mut [u8]) -> Result<usize, EmitError> {
         let kind = match from {
             Role::Host => PduType::H2CTermReq,
             Role::Controller => PduType::C2HTermReq,
@@ -119,7 +121,7 @@ impl TermReq {
         let (header, tail) = out
             .get_mut(..need)
             .and_then(|used| used.split_first_chunk_mut::<{ Self::LEN }>())
-            .ok_or_else(|| Error::no_space(got, need))?;
+            .ok_or(EmitError::NoSpace { got, need })?;
         *header = [0; Self::LEN];
         ch::put(header, kind, plen);
         field::FES.put(header, self.fes);
@@ -214,7 +216,7 @@ mod tests {
             let bytes = patched(golden::C2HTERMREQ, 4, u32::to_le_bytes(plen));
             let parsed = TermReq::parse(&bytes);
             assert_eq!(parsed.is_ok(), legal);
-            assert!(!parsed.is_err_and(|e| e.is_answerable()));
+            assert!(!parsed.is_err_and(|e| e.fatal().is_some()));
         }
         assert!(TermReq::parse(&patched(golden::C2HTERMREQ, 2, [28])).is_err());
         assert!(TermReq::parse(&patched(golden::C2HTERMREQ, 1, [0x01])).is_err());
@@ -222,7 +224,7 @@ mod tests {
 
     #[test]
     fn term_answers_what_it_should() {
-        let error = Error::header_digest(0x1234_5678, 0);
+        let error = Error::header_digest(0x1234_5678, 0).into();
         let answer = TermReq {
             fes: 0x03,
             fei: 0x1234_5678,

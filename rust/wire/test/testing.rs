@@ -14,7 +14,10 @@ use super::super::{
         Crc32c,
         Digests, //
     },
-    error::Error,
+    error::{
+        DecodeError,
+        EmitError, //
+    },
     layout::{
         Layout,
         Pda, //
@@ -78,7 +81,10 @@ pub(crate) const fn dirty() -> [u8; 160] {
 }
 
 /// Whether `emit` writes `bytes`, says how many they are, and touches nothing behind them.
-pub(crate) fn writes(bytes: &[u8], emit: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> bool {
+pub(crate) fn writes(
+    bytes: &[u8],
+    emit: impl FnOnce(&mut [u8]) -> Result<usize, EmitError>,
+) -> bool {
     let mut out = dirty();
     match emit(&mut out) {
         Ok(len) => out.get(..len) == Some(bytes) && out.get(len..) == dirty().get(len..),
@@ -158,7 +164,7 @@ pub(crate) fn feed(
     mut stream: &[u8],
     piece: usize,
     events: &mut Events,
-) -> Result<(), Error> {
+) -> Result<(), DecodeError> {
     let mut room = events.iter_mut();
     while !stream.is_empty() {
         let n = match decoder.input() {
@@ -182,14 +188,17 @@ pub(crate) fn feed(
 }
 
 /// All events of a stream that has to be legal.
-pub(crate) fn decode(decoder: &mut Decoder<Table>, stream: &[u8]) -> Result<Events, Error> {
+pub(crate) fn decode(decoder: &mut Decoder<Table>, stream: &[u8]) -> Result<Events, DecodeError> {
     let mut events = [None; 4];
     feed(decoder, stream, usize::MAX, &mut events)?;
     Ok(events)
 }
 
 /// The type of the PDU, if it is the only event of a stream that has to be legal.
-pub(crate) fn only(decoder: &mut Decoder<Table>, stream: &[u8]) -> Result<Option<PduType>, Error> {
+pub(crate) fn only(
+    decoder: &mut Decoder<Table>,
+    stream: &[u8],
+) -> Result<Option<PduType>, DecodeError> {
     Ok(match decode(decoder, stream)? {
         [Some(Event::Pdu(pdu)), None, None, None] => Some(pdu.kind()),
         _ => None,
@@ -197,6 +206,6 @@ pub(crate) fn only(decoder: &mut Decoder<Table>, stream: &[u8]) -> Result<Option
 }
 
 /// The error of a stream that has to be illegal.
-pub(crate) fn refusal(decoder: &mut Decoder<Table>, stream: &[u8]) -> Option<Error> {
+pub(crate) fn refusal(decoder: &mut Decoder<Table>, stream: &[u8]) -> Option<DecodeError> {
     decode(decoder, stream).err()
 }

@@ -3,9 +3,9 @@
 //! What both targets do: run a decoder over the input, twice, cut differently.
 
 use nvme_tcp_wire::{
+    DecodeError,
     Decoder,
     Digests,
-    Error,
     Event,
     Input,
     Role,
@@ -19,7 +19,7 @@ fn run(
     mut decoder: Decoder<Crate>,
     mut stream: &[u8],
     piece: usize,
-) -> (Vec<Event>, Option<Error>) {
+) -> (Vec<Event>, Option<DecodeError>) {
     let mut events = Vec::new();
     while !stream.is_empty() {
         let n = match decoder.input() {
@@ -47,7 +47,7 @@ fn run(
 }
 
 /// Tells the peer: whatever went wrong, that must be possible.
-fn answer(decoder: &Decoder<Crate>, error: &Error) {
+fn answer(decoder: &Decoder<Crate>, error: &DecodeError) {
     let mut out = [0; TermReq::MAX_HEADER];
     if let Some(answer) = TermReq::answering(error) {
         let len = answer.emit(Role::Host, decoder.header(), &mut out);

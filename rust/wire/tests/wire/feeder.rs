@@ -5,8 +5,8 @@
 use nvme_tcp_wire::{
     finish,
     Crc32c,
+    DecodeError,
     Decoder,
-    Error,
     Event,
     Input,
     Layout,
@@ -25,7 +25,7 @@ pub(crate) struct Trace {
     /// The events, each with the data that preceded it.
     pub(crate) events: Vec<(Event, Vec<u8>)>,
     /// How it ended, if it did.
-    pub(crate) error: Option<Error>,
+    pub(crate) error: Option<DecodeError>,
     /// Bytes of the stream that were taken.
     pub(crate) taken: usize,
 }

@@ -7,8 +7,8 @@ use nvme_tcp_wire::{
     C2HData,
     CapsuleCmd,
     CapsuleResp,
+    DecodeError,
     Digests,
-    Error,
     H2CData,
     ICReq,
     ICResp,
@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Parses a PDU of the type of `like`.
-fn parse(like: &Pdu, header: &[u8; 160], layout: &Layout) -> Result<Pdu, Error> {
+fn parse(like: &Pdu, header: &[u8; 160], layout: &Layout) -> Result<Pdu, DecodeError> {
     Ok(match like {
         Pdu::ICReq(_) => Pdu::ICReq(ICReq::parse(header, layout)?),
         Pdu::ICResp(_) => Pdu::ICResp(ICResp::parse(header, layout)?),

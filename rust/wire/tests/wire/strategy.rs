@@ -7,7 +7,7 @@ use nvme_tcp_wire::{
     CapsuleCmd,
     CapsuleResp,
     Digests,
-    Error,
+    EmitError,
     H2CData,
     ICReq,
     ICResp,
@@ -126,7 +126,7 @@ pub(crate) fn pdus(role: Role) -> impl Strategy<Value = Vec<Pdu>> {
 }
 
 /// Writes the header of `pdu` and what belongs between it and the data, if there is room for it.
-pub(crate) fn try_emit(pdu: &Pdu, layout: &Layout, out: &mut [u8]) -> Result<usize, Error> {
+pub(crate) fn try_emit(pdu: &Pdu, layout: &Layout, out: &mut [u8]) -> Result<usize, EmitError> {
     match pdu {
         Pdu::ICReq(pdu) => pdu.emit::<Crate>(layout, out),
         Pdu::ICResp(pdu) => pdu.emit::<Crate>(layout, out),
