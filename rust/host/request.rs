@@ -22,11 +22,8 @@ use crate::{
     glue::KernelCrc,
     wire::{
         finish,
-        mapping::ADMIN_IN_CAPSULE,
-        sqe::{
-            self,
-            Sgl, //
-        },
+        mapping,
+        sqe,
         C2hTransfer,
         CapsuleCmd,
         Crc32c as _,
@@ -41,9 +38,6 @@ use crate::{
         R2T, //
     }, //
 };
-
-/// The opcode of fabrics commands.
-const FABRICS: u8 = 0x7f;
 
 /// What is being sent of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,24 +107,9 @@ pub(crate) fn prepare(
     let Info {
         data_len, is_write, ..
     } = *info;
-    let room = if sqe::opcode(entry) == FABRICS {
-        ADMIN_IN_CAPSULE
-    } else {
-        in_capsule
-    };
-    let sgl = if data_len == 0 {
-        Sgl::Null
-    } else if is_write && data_len <= room {
-        Sgl::InCapsule {
-            offset: 0,
-            len: data_len,
-        }
-    } else {
-        Sgl::Transport { len: data_len }
-    };
-    sqe::set_sgl1(entry, sgl);
-    if matches!(sgl, Sgl::InCapsule { .. }) {
-        state.stage = Stage::Unsealed(data_len);
+    let in_capsule = mapping::describe(entry, data_len, is_write, in_capsule);
+    if in_capsule > 0 {
+        state.stage = Stage::Unsealed(in_capsule);
     }
 }
 

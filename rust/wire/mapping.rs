@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a command says about its data, and whether that agrees with the capsule it came in and with
-//! what its queue may transfer.
+//! What a command says about its data: a host says it, a controller sees whether it agrees with the
+//! capsule the command came in, and with what the queue may transfer.
 //!
 //! What is wrong here is wrong with the command, which gets a status; the connection goes on.
 //!
-//! Specification: TCP transport section 3.3.2. C counterpart: `nvmet_tcp_map_data()`, which does not
-//! look at the length of the capsule.
+//! Specification: TCP transport section 3.3.2. C counterparts: `nvme_tcp_map_data()`, and
+//! `nvmet_tcp_map_data()`, which does not look at the length of the capsule.
 
 use super::sqe::{
     self,
@@ -99,6 +99,27 @@ impl Mapping {
             Sgl::InCapsule { .. } | Sgl::Null | Sgl::Transport { .. } => Err(Error::SglLength),
         }
     }
+}
+
+/// Says in the command `sqe` where its `data_len` bytes of data are: in the capsule, if they go to
+/// the controller and there is room for them. Returns how many are.
+///
+/// The capsules of the queue hold `in_capsule` bytes of data.
+pub fn describe(sqe: &mut [u8; sqe::LEN], data_len: u32, is_write: bool, in_capsule: u32) -> u32 {
+    let room = match sqe::is_fabrics(sqe) {
+        true => ADMIN_IN_CAPSULE,
+        false => in_capsule,
+    };
+    let (sgl, in_capsule) = if data_len == 0 {
+        (Sgl::Null, 0)
+    } else if is_write && data_len <= room {
+        let (offset, len) = (0, data_len);
+        (Sgl::InCapsule { offset, len }, len)
+    } else {
+        (Sgl::Transport { len: data_len }, 0)
+    };
+    sqe::set_sgl1(sqe, sgl);
+    in_capsule
 }
 
 #[cfg(any(test, wire_kunit))]
@@ -206,6 +227,36 @@ mod tests {
                 *kind = byte;
             }
             assert_eq!(Mapping::of(&sqe, 0, LIMITS), want);
+        }
+    }
+
+    #[test]
+    fn describe_bounds() {
+        let in_capsule = |len| Sgl::InCapsule { offset: 0, len };
+        let transport = |len| Sgl::Transport { len };
+        for (command, data_len, sgl) in [
+            (&golden::WRITE, 0, Sgl::Null),
+            (&golden::WRITE, 1, in_capsule(1)),
+            (&golden::WRITE, 4096, in_capsule(4096)),
+            (&golden::WRITE, 4097, transport(4097)),
+            (&golden::READ, 1, transport(1)),
+            // Fabrics commands have more room.
+            (&golden::CONNECT, 4097, in_capsule(4097)),
+            (&golden::CONNECT, 8192, in_capsule(8192)),
+            (&golden::CONNECT, 8193, transport(8193)),
+        ] {
+            let mut sqe = *golden::sqe(command);
+            let is_write = sqe::transfers_to_controller(&sqe);
+            let len = describe(&mut sqe, data_len, is_write, 4096);
+            assert_eq!(sqe::sgl1(&sqe), sgl);
+            assert_eq!(
+                len,
+                if sgl == in_capsule(data_len) {
+                    data_len
+                } else {
+                    0
+                }
+            );
         }
     }
 

@@ -85,6 +85,11 @@ pub fn opcode(sqe: &[u8; LEN]) -> u8 {
     opcode
 }
 
+/// Whether this is a fabrics command.
+pub fn is_fabrics(sqe: &[u8; LEN]) -> bool {
+    opcode(sqe) == FABRICS
+}
+
 /// The command identifier.
 pub fn command_id(sqe: &[u8; LEN]) -> u16 {
     u16::from_le_bytes(get::<2, 2, LEN>(sqe))
@@ -102,7 +107,7 @@ pub struct Connect {
 /// Reads a connect command; [`None`] if it is another one.
 pub fn connect(sqe: &[u8; LEN]) -> Option<Connect> {
     let [fctype] = get::<4, 1, LEN>(sqe);
-    (opcode(sqe) == FABRICS && fctype == CONNECT).then(|| Connect {
+    (is_fabrics(sqe) && fctype == CONNECT).then(|| Connect {
         qid: u16::from_le_bytes(get::<42, 2, LEN>(sqe)),
         sqsize: u16::from_le_bytes(get::<44, 2, LEN>(sqe)),
     })
@@ -111,9 +116,9 @@ pub fn connect(sqe: &[u8; LEN]) -> Option<Connect> {
 /// Whether the command's data, if it has any, go from host to controller (`nvme_is_write()`).
 pub fn transfers_to_controller(sqe: &[u8; LEN]) -> bool {
     let [fctype] = get::<4, 1, LEN>(sqe);
-    let code = match opcode(sqe) {
-        FABRICS => fctype,
-        opcode => opcode,
+    let code = match is_fabrics(sqe) {
+        true => fctype,
+        false => opcode(sqe),
     };
     code & 1 != 0
 }
