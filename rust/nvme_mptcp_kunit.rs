@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The wire layer's unit tests, as KUnit suites that run when this module is loaded.
+//! The unit tests of both drivers, as KUnit suites that run when this module is loaded.
 //!
-//! A module of its own, so that those that serve carry no tests. `cargo test` runs the same tests.
+//! A module of its own, so that those that serve carry no tests. It has the files that need nothing
+//! but the kernel crate. `cargo test` runs the tests of the wire layer, too.
 
 pub mod wire;
 
@@ -15,19 +16,30 @@ mod host {
     mod state;
 }
 
+/// What of the target is pure.
+#[path = ""]
+mod target {
+    #[path = "target/budget.rs"]
+    mod budget;
+    #[path = "target/limits.rs"]
+    mod limits;
+    #[path = "target/wakeup.rs"]
+    mod wakeup;
+}
+
 use kernel::prelude::*;
 
 module! {
-    type: WireTests,
+    type: Tests,
     name: "nvme_mptcp_kunit",
     authors: ["nvme-mptcp developers"],
-    description: "KUnit tests of NVMe/TCP on the wire",
+    description: "KUnit tests of NVMe over MPTCP",
     license: "GPL",
 }
 
-struct WireTests;
+struct Tests;
 
-impl kernel::Module for WireTests {
+impl kernel::Module for Tests {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         Ok(Self)
     }

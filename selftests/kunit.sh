@@ -1,12 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The KUnit suites of the wire layer, run by loading their module; each test
-# of a suite is a subtest here.
+# The KUnit suites of the wire layer, the host and the target, run by loading
+# their module; each test of a suite is a subtest here.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 module=nvme_mptcp_kunit
 RESULTS=/sys/kernel/debug/kunit
+
+# what the names of suites begin with: the layers
+LAYERS=(nvme_tcp_wire nvme_mptcp_host nvme_mptcp_target)
 
 suites()
 {
@@ -19,12 +22,16 @@ suites()
 
 load()
 {
+	local layer
+
 	modprobe "$module" || fail "modprobe $module failed"
 	# What is built in has run at boot.
 	[ "$(modinfo -F filename "$module")" != "(builtin)" ] || : >"$TMP/before"
 	suites >"$TMP/after"
 	comm -13 <(sort "$TMP/before") <(sort "$TMP/after") | grep '^nvme_' >"$TMP/suites"
-	[ -s "$TMP/suites" ] || fail "$module has brought no suite"
+	for layer in "${LAYERS[@]}"; do
+		grep -q "^${layer}_" "$TMP/suites" || fail "$module has brought no suite of $layer"
+	done
 }
 
 # suite NAME: its tests, as KUnit has judged them; a failure if it has none

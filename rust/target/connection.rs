@@ -5,6 +5,7 @@
 //! C counterpart: `struct nvmet_tcp_queue` and its life cycle.
 
 use kernel::{
+    cpu::CpuId,
     new_mutex,
     prelude::*,
     sync::{
@@ -211,10 +212,10 @@ impl Connection {
 
     /// Queues the work where [`Wakeup`] says, if it says so: then it is not queued, and will not be
     /// by others. From any context.
-    fn enqueue(self: &Arc<Self>, cpu: Option<WorkCpu>) {
+    fn enqueue(self: &Arc<Self>, cpu: Option<i32>) {
         if let Some(cpu) = cpu {
             let io_queue = self.target.io_queue();
-            let _ = io_queue.enqueue_on::<Arc<Self>, 0>(cpu, self.clone());
+            let _ = io_queue.enqueue_on::<Arc<Self>, 0>(WorkCpu::new(cpu), self.clone());
         }
     }
 
@@ -318,7 +319,9 @@ struct Callbacks(Arc<Connection>);
 impl Events for Callbacks {
     fn data_ready(&self) {
         let connection = &self.0;
-        connection.wakeup.data_came();
+        // In softirq; or where the caller may be moved to another CPU at any time: then it does not
+        // matter which.
+        connection.wakeup.data_came(CpuId::current().as_u32());
         connection.enqueue(connection.wakeup.wake_for_data());
     }
 

@@ -15,20 +15,21 @@ use kernel::{
 };
 
 use super::{
-    commands::{
-        Account,
-        Slots, //
-    },
+    budget::Account,
+    commands::Slots,
     connection::Connection,
     fault::Fault,
+    limits::{
+        self,
+        TooDeep,
+        MAX_DATA, //
+    },
     recv::Receiver,
     send::{
         self,
         Sender, //
     },
-    transport::Target,
-    BACKLOG,
-    MAX_DATA, //
+    transport::Target, //
 };
 use crate::{
     abstractions::{
@@ -57,12 +58,6 @@ use crate::{
 
 /// How many turns to take before others may use the CPU.
 const BUDGET: u32 = 16;
-
-/// The deepest admin queue that there is (NVMe Base Specification, Connect).
-const MAX_ADMIN_DEPTH: u16 = 4096;
-
-/// The deepest I/O queue, as in the core (`NVMET_MAX_QUEUE_SIZE`), which tells hosts (`MQES`).
-const MAX_IO_DEPTH: u16 = 1024;
 
 /// The moving parts of a connection, which only its work touches.
 ///
@@ -96,7 +91,7 @@ impl Io {
             receiver: Receiver::new(Limits::CONNECT)?,
             sender: Sender::new()?,
             sq,
-            slots: Slots::new(Account::new(target.clone()))?,
+            slots: Slots::new(Account::new(target.pool().clone()))?,
             done: Fifo::new(),
             idle_poll: target.idle_poll(),
             last_busy: None,
@@ -196,9 +191,6 @@ impl Io {
     /// Makes room for the commands of the queue that a connection is to become by the command
     /// `sqe`. Returns how many there may be. May sleep.
     ///
-    /// That is twice as many as the host may have under way, as the C driver does: it may send the
-    /// next one when it has seen an answer that we are not done with.
-    ///
     /// The C driver refuses when the core has taken the queue in already
     /// (`nvmet_tcp_install_queue()`); what the core does not take back then is half a controller.
     /// So it is here, before the core hears of the command.
@@ -211,22 +203,16 @@ impl Io {
         let Connect { qid, sqsize } = sqe::connect(sqe).ok_or(Status::INVALID_FIELD)?;
 
         // A host that connects again and again must wait for what it leaves behind.
-        if qid == 0 && connection.target.closing(&connection.port) > BACKLOG as usize {
+        if qid == 0 && limits::is_flooded(connection.target.closing(&connection.port)) {
             pr_warn!("queue {id}: too many connections are still being released\n");
             return Err(Status::CONNECT_CTRL_BUSY);
         }
-        let most = match qid {
-            0 => MAX_ADMIN_DEPTH,
-            _ => MAX_IO_DEPTH,
-        };
-        // The core has its own word for a size of 0.
-        let depth = sqsize.saturating_add(1);
-        if depth > most {
+        let count = limits::commands(qid, sqsize).map_err(|TooDeep { depth, most }| {
             pr_err!("queue {id}: depth {depth} must not be more than {most}\n");
-            return Err(Status::CONNECT_INVALID_PARAM);
-        }
-        let count = depth.saturating_mul(2);
+            Status::CONNECT_INVALID_PARAM
+        })?;
         self.reserve(count).map_err(|_| {
+            let depth = count / 2;
             pr_err!("queue {id}: no memory for {depth} commands\n");
             Status::INTERNAL
         })?;

@@ -16,7 +16,8 @@
 //! | `fault.rs` | why there is no other turn, and who is told |
 //! | `recv.rs`, `payload.rs` | from the stream to commands with their data |
 //! | `send.rs`, `batch.rs` | from completed commands to the stream |
-//! | `commands.rs` | slots for commands, and how much memory they may have |
+//! | `commands.rs` | slots for commands, and their memory |
+//! | `budget.rs`, `limits.rs` | how much memory hosts may hold, and what else they are granted |
 //!
 //! # The life of a command
 //!
@@ -84,10 +85,12 @@
 #![deny(unsafe_code)]
 
 mod batch;
+mod budget;
 mod commands;
 mod connection;
 mod fault;
 mod io;
+mod limits;
 mod payload;
 mod port;
 mod recv;
@@ -96,17 +99,3 @@ mod transport;
 mod wakeup;
 
 pub(crate) use self::transport::Target;
-
-/// The most data that a command may transfer, as Identify says it: 4 KiB shifted left by this.
-const MDTS: u8 = 10;
-
-/// The same in bytes, and the most that an H2CData may carry.
-const MAX_DATA: u32 = 4096 << MDTS;
-
-/// The data in bytes that a capsule of an I/O queue may hold if the administrator does not say:
-/// four pages.
-const DEFAULT_INLINE_DATA_SIZE: u32 = 4 * kernel::page::PAGE_SIZE as u32;
-
-/// How many connections may wait to be accepted; and to be released before a host that connects
-/// again is told to come back later.
-const BACKLOG: i32 = 128;

@@ -4,7 +4,7 @@
 
 use kernel::prelude::*;
 
-use super::MAX_DATA;
+use super::limits::MAX_DATA;
 use crate::{
     abstractions::{
         net::skb::SkbReader,

@@ -21,10 +21,11 @@ use kernel::{
 
 use super::{
     connection::Connection,
-    transport::Target,
-    BACKLOG,
-    DEFAULT_INLINE_DATA_SIZE,
-    MAX_DATA, //
+    limits::{
+        self,
+        MAX_DATA, //
+    },
+    transport::Target, //
 };
 use crate::abstractions::{
     net::{
@@ -44,6 +45,9 @@ use crate::abstractions::{
     },
     workqueue::cancel_sync, //
 };
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 128;
 
 /// A port.
 #[pin_data]
@@ -91,8 +95,7 @@ impl Port {
         if inline_data_size.is_some_and(|bytes| bytes > MAX_DATA) {
             pr_warn!("port {id}: param_inline_data_size is too large, reducing to {MAX_DATA}\n");
         }
-        let inline_data_size = inline_data_size.unwrap_or(DEFAULT_INLINE_DATA_SIZE);
-        settings.set_inline_data_size(inline_data_size.min(MAX_DATA));
+        settings.set_inline_data_size(limits::inline_data_size(inline_data_size));
 
         let port = Arc::pin_init(
             try_pin_init!(Port {

@@ -9,12 +9,12 @@ use kernel::prelude::*;
 use super::{
     fault::Fault,
     io::Io,
+    limits::MAX_DATA,
     payload::{
         Awaited,
         Payload,
         Received, //
-    },
-    MAX_DATA, //
+    }, //
 };
 use crate::{
     abstractions::{

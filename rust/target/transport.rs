@@ -20,18 +20,19 @@ use kernel::{
 };
 
 use super::{
-    commands::Pool,
+    budget::Pool,
     connection::{
         Connection,
         QueueId, //
     },
-    port::Port,
-    MDTS, //
+    limits,
+    port::Port, //
 };
 use crate::abstractions::{
     net::address::SockAddr,
     nvmet::{
         command::Completed,
+        data,
         port::Port as Settings,
         queue::CtrlId,
         transport::{
@@ -55,7 +56,7 @@ pub(crate) struct Target {
     /// How long a connection looks for more to do before its work ends; 0 for not at all.
     idle_poll: Delta,
     last_id: Atomic<u32>,
-    pool: Pool,
+    pool: Arc<Pool>,
     /// The connections that there are, until they have been released.
     #[pin]
     connections: Mutex<KVVec<Arc<Connection>>>,
@@ -81,7 +82,7 @@ impl Target {
                 so_priority,
                 idle_poll: Delta::from_micros(idle_poll_period_usecs.into()),
                 last_id: Atomic::new(0),
-                pool: Pool::new(),
+                pool: Arc::new(Pool::new(data::total_ram()), GFP_KERNEL)?,
                 connections <- new_mutex!(KVVec::new(), "nvmet_mptcp::Target::connections"),
                 released <- new_condvar!("nvmet_mptcp::Target::released"),
             }? Error),
@@ -110,7 +111,7 @@ impl Target {
     }
 
     /// The memory that all connections may hold.
-    pub(super) fn pool(&self) -> &Pool {
+    pub(super) fn pool(&self) -> &Arc<Pool> {
         &self.pool
     }
 
@@ -163,7 +164,7 @@ impl Transport for Target {
     type Queue = Connection;
 
     const TRTYPE: u32 = TRTYPE_MPTCP;
-    const MDTS: u8 = MDTS;
+    const MDTS: u8 = limits::MDTS;
 
     fn add_port(self: ArcBorrow<'_, Self>, settings: &mut Settings<'_, Self>) -> Result<Arc<Port>> {
         Port::start(self.into(), settings)

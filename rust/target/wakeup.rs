@@ -2,19 +2,14 @@
 
 //! When and where the work of a connection is done.
 
-use kernel::{
-    cpu::CpuId,
-    sync::atomic::{
-        ordering::{
-            Full,
-            Relaxed, //
-        },
-        Atomic,
-        AtomicFlag, //
-    }, //
+use kernel::sync::atomic::{
+    ordering::{
+        Full,
+        Relaxed, //
+    },
+    Atomic,
+    AtomicFlag, //
 };
-
-use crate::abstractions::workqueue::WorkCpu;
 
 /// The work is neither queued nor running.
 const IDLE: u32 = 0;
@@ -56,30 +51,29 @@ impl Wakeup {
         }
     }
 
-    fn cpu(&self) -> WorkCpu {
-        WorkCpu::new(self.cpu.load(Relaxed))
+    fn cpu(&self) -> i32 {
+        self.cpu.load(Relaxed)
     }
 
     /// There is something to do. Returns where the caller has to queue the work, if it has to.
-    pub(super) fn wake(&self) -> Option<WorkCpu> {
+    pub(super) fn wake(&self) -> Option<i32> {
         // What there is to do has been written before, and will be seen by whoever reads this.
         let was_idle = self.state.xchg(PENDING, Full) == IDLE;
         was_idle.then(|| self.cpu())
     }
 
     /// As [`Wakeup::wake`]; there is something to receive.
-    pub(super) fn wake_for_data(&self) -> Option<WorkCpu> {
+    pub(super) fn wake_for_data(&self) -> Option<i32> {
         self.data.store(true, Relaxed);
         self.wake()
     }
 
-    /// Data have come in on the current CPU. From softirq, or where the caller may be moved to
-    /// another CPU at any time: then it does not matter which.
-    pub(super) fn data_came(&self) {
-        let Ok(here) = i32::try_from(CpuId::current().as_u32()) else {
+    /// Data have come in on the CPU with the number `here`.
+    pub(super) fn data_came(&self, here: u32) {
+        let Ok(here) = i32::try_from(here) else {
             return;
         };
-        if here == self.cpu.load(Relaxed) {
+        if here == self.cpu() {
             // Written only if it changes, as others read it.
             if self.away.load(Relaxed) != 0 {
                 self.away.store(0, Relaxed);
@@ -98,7 +92,7 @@ impl Wakeup {
     }
 
     /// The work ends although there may be something to do. Returns where to queue it again.
-    pub(super) fn again(&self) -> WorkCpu {
+    pub(super) fn again(&self) -> i32 {
         self.state.xchg(PENDING, Full);
         self.cpu()
     }
@@ -107,5 +101,83 @@ impl Wakeup {
     /// to look.
     pub(super) fn rest(&self) -> bool {
         self.state.cmpxchg(RUNNING, IDLE, Full).is_ok()
+    }
+}
+
+#[cfg(wire_kunit)]
+#[::kernel::macros::kunit_tests(nvme_mptcp_target_wakeup)]
+mod tests {
+    use super::*;
+
+    const HOME: i32 = 3;
+
+    #[test]
+    fn queued_once_and_only_if_idle() {
+        let wakeup = Wakeup::new(HOME);
+        assert_eq!(wakeup.wake(), Some(HOME));
+        // It is queued.
+        assert_eq!(wakeup.wake(), None);
+        wakeup.look();
+        // It is running, and will look again.
+        assert_eq!(wakeup.wake(), None);
+        assert!(!wakeup.rest());
+        wakeup.look();
+        assert!(wakeup.rest());
+        assert_eq!(wakeup.wake(), Some(HOME));
+    }
+
+    #[test]
+    fn does_not_rest_before_it_has_looked() {
+        let wakeup = Wakeup::new(HOME);
+        wakeup.look();
+        assert_eq!(wakeup.again(), HOME);
+        // Whoever wakes it now need not queue it.
+        assert_eq!(wakeup.wake(), None);
+        assert!(!wakeup.rest());
+        wakeup.look();
+        assert!(wakeup.rest());
+        // And rests once.
+        assert!(!wakeup.rest());
+    }
+
+    #[test]
+    fn looks_for_data_once() {
+        let wakeup = Wakeup::new(HOME);
+        assert_eq!(wakeup.wake(), Some(HOME));
+        assert!(!wakeup.look());
+        assert_eq!(wakeup.wake_for_data(), None);
+        assert!(wakeup.look());
+        assert!(!wakeup.look());
+    }
+
+    #[test]
+    fn follows_data_that_stay_away() {
+        let wakeup = Wakeup::new(HOME);
+        for _ in 0..PATIENCE {
+            wakeup.data_came(5);
+        }
+        assert_eq!(wakeup.cpu(), HOME);
+        wakeup.data_came(5);
+        assert_eq!(wakeup.cpu(), 5);
+        // And is as patient there.
+        for _ in 0..PATIENCE {
+            wakeup.data_came(7);
+        }
+        assert_eq!(wakeup.cpu(), 5);
+    }
+
+    #[test]
+    fn stays_where_some_data_come() {
+        let wakeup = Wakeup::new(HOME);
+        for turn in 0..10 * PATIENCE {
+            // Three of four come in elsewhere, on two CPUs.
+            wakeup.data_came([3, 5, 7, 7][(turn % 4) as usize]);
+        }
+        assert_eq!(wakeup.cpu(), HOME);
+        // There is no such CPU.
+        for _ in 0..=PATIENCE {
+            wakeup.data_came(u32::MAX);
+        }
+        assert_eq!(wakeup.cpu(), HOME);
     }
 }
