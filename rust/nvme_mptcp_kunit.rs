@@ -10,10 +10,18 @@ pub mod wire;
 /// What of the host is pure.
 #[path = ""]
 mod host {
+    #[path = "host/cpu.rs"]
+    mod cpu;
+    #[path = "host/options.rs"]
+    mod options;
     #[path = "host/progress.rs"]
     mod progress;
     #[path = "host/state.rs"]
     mod state;
+
+    /// Of what stands between the host and the core.
+    #[path = "abstractions/nvme/queue_share.rs"]
+    mod queue_share;
 }
 
 /// What of the target is pure.

@@ -17,6 +17,10 @@ use kernel::{
 };
 
 use super::{
+    options::{
+        default_port,
+        max_queues, //
+    },
     queue::Queue,
     request::{
         Grant,
@@ -61,16 +65,6 @@ use crate::{
     wire::PduType,
     NvmeMptcp, //
 };
-
-/// The port of the discovery service, when the user names none.
-const DISCOVERY_PORT: &CStr = c"8009";
-
-/// The port of other subsystems, when the user names none. `nvme-cli` names one for transports
-/// that it knows.
-const IO_PORT: &CStr = c"4420";
-
-/// The most queues: their numbers have 16 bits.
-const MAX_QUEUES: usize = u16::MAX as usize;
 
 type Outcome = core::result::Result<(), Failure>;
 
@@ -136,21 +130,6 @@ fn parse_address(namespace: &Namespace, options: &Options) -> Result<(SockAddr, 
     Ok((remote, source.transpose()?))
 }
 
-/// How many queues there may ever be: of each type no more than CPUs that are online, and those may
-/// be more at a reconnect than now.
-fn max_queues(options: &Options) -> usize {
-    let types = [
-        options.nr_io_queues(),
-        options.nr_write_queues(),
-        options.nr_poll_queues(),
-    ];
-    types
-        .map(|wanted| wanted.min(nr_cpu_ids()) as usize)
-        .iter()
-        .fold(1usize, |sum, count| sum.saturating_add(*count))
-        .min(MAX_QUEUES)
-}
-
 #[vtable]
 impl Transport for Context {
     type Module = NvmeMptcp;
@@ -159,11 +138,7 @@ impl Transport for Context {
     const NAME: &'static CStr = c"mptcp";
 
     fn default_port(options: &Options) -> &'static CStr {
-        if options.discovery_nqn() {
-            DISCOVERY_PORT
-        } else {
-            IO_PORT
-        }
+        default_port(options.discovery_nqn())
     }
 
     fn create_ctrl(&self, options: &Options) -> Result<Host> {
@@ -180,7 +155,12 @@ impl Transport for Context {
             }
         }
 
-        let count = max_queues(options);
+        let wanted = [
+            options.nr_io_queues(),
+            options.nr_write_queues(),
+            options.nr_poll_queues(),
+        ];
+        let count = max_queues(wanted, nr_cpu_ids());
         let mut queues = KVec::with_capacity(count, GFP_KERNEL)?;
         for qid in 0..count {
             queues.push(Queue::new(self, u16::try_from(qid)?)?, GFP_KERNEL)?;

@@ -5,18 +5,11 @@
 //! C counterpart: `nvme_tcp_set_queue_io_cpu()`.
 
 use kernel::{
-    cpu::nr_cpu_ids,
     prelude::*,
     sync::atomic::{
         ordering::Relaxed,
         Atomic, //
     }, //
-};
-
-use super::Ctrl;
-use crate::abstractions::{
-    cpu::OnlineCpu,
-    workqueue::WorkCpu, //
 };
 
 /// How many queues of all controllers work on each CPU.
@@ -28,48 +21,103 @@ impl Load {
         Self(KVec::new())
     }
 
-    /// No queue works anywhere.
+    /// No queue works on any of the CPUs, which have numbers below `count`.
     ///
     /// # Errors
     ///
     /// `ENOMEM`. May sleep.
-    pub(crate) fn new() -> Result<Self> {
-        let count = nr_cpu_ids() as usize;
-        let mut cpus = KVec::with_capacity(count, GFP_KERNEL)?;
+    pub(crate) fn new(count: u32) -> Result<Self> {
+        let mut cpus = KVec::with_capacity(count as usize, GFP_KERNEL)?;
         for _ in 0..count {
             cpus.push(Atomic::new(0), GFP_KERNEL)?;
         }
         Ok(Self(cpus))
     }
 
-    /// Chooses, of the CPUs whose requests I/O queue `qid` takes and that are online, the one with
-    /// the fewest queues.
+    /// Chooses the one of these CPUs with the fewest queues, for one more; `number` is that of a CPU.
     ///
     /// Two queues that choose at the same time may choose the same CPU; that costs a little speed.
-    pub(crate) fn choose(&self, ctrl: &Ctrl, qid: u16) -> WorkCpu {
-        let least = OnlineCpu::all()
-            .filter(|cpu| ctrl.serves_cpu(qid, *cpu))
-            .map(WorkCpu::from)
-            .filter_map(|cpu| Some((cpu, self.of(cpu)?)))
-            .min_by_key(|(_, queues)| queues.load(Relaxed));
-        match least {
-            Some((cpu, queues)) => {
-                queues.add(1, Relaxed);
-                cpu
-            }
-            None => WorkCpu::UNBOUND,
-        }
+    pub(crate) fn choose<C: Copy>(
+        &self,
+        cpus: impl Iterator<Item = C>,
+        number: impl Fn(C) -> u32,
+    ) -> Option<C> {
+        let (cpu, queues) = cpus
+            .filter_map(|cpu| Some((cpu, self.of(number(cpu) as usize)?)))
+            .min_by_key(|(_, queues)| queues.load(Relaxed))?;
+        queues.add(1, Relaxed);
+        Some(cpu)
     }
 
-    /// Takes back what [`Load::choose`] chose.
-    pub(crate) fn release(&self, cpu: WorkCpu) {
+    /// Takes back what [`Load::choose`] chose, given its number.
+    pub(crate) fn release(&self, cpu: usize) {
         if let Some(queues) = self.of(cpu) {
             queues.add(-1, Relaxed);
         }
     }
 
-    /// How many queues work on `cpu`.
-    fn of(&self, cpu: WorkCpu) -> Option<&Atomic<i32>> {
-        self.0.get(cpu.index()?)
+    /// How many queues work on the CPU with the number `cpu`.
+    fn of(&self, cpu: usize) -> Option<&Atomic<i32>> {
+        self.0.get(cpu)
+    }
+}
+
+#[cfg(wire_kunit)]
+#[::kernel::macros::kunit_tests(nvme_mptcp_host_cpu)]
+mod tests {
+    use super::*;
+
+    fn choose(load: &Load, cpus: impl IntoIterator<Item = u32>) -> Option<u32> {
+        load.choose(cpus.into_iter(), |cpu| cpu)
+    }
+
+    #[test]
+    fn queues_go_to_all_cpus_in_turn() -> Result {
+        let load = Load::new(4)?;
+        for _ in 0..3 {
+            for cpu in 0..4 {
+                assert_eq!(choose(&load, 0..4), Some(cpu));
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_least_loaded_that_will_do() -> Result {
+        let load = Load::new(4)?;
+        assert_eq!(choose(&load, [2]), Some(2));
+        assert_eq!(choose(&load, [2]), Some(2));
+        assert_eq!(choose(&load, [2, 3]), Some(3));
+        assert_eq!(choose(&load, [3, 2]), Some(3));
+        // Of two that are alike the first.
+        assert_eq!(choose(&load, [3, 2]), Some(3));
+        load.release(2);
+        assert_eq!(choose(&load, [3, 2]), Some(2));
+        Ok(())
+    }
+
+    #[test]
+    fn a_released_cpu_is_chosen_again() -> Result {
+        let load = Load::new(2)?;
+        assert_eq!(choose(&load, 0..2), Some(0));
+        assert_eq!(choose(&load, 0..2), Some(1));
+        load.release(1);
+        assert_eq!(choose(&load, 0..2), Some(1));
+        Ok(())
+    }
+
+    #[test]
+    fn no_cpu_to_choose() -> Result {
+        let load = Load::new(2)?;
+        assert_eq!(choose(&load, []), None);
+        // Numbers that no CPU has.
+        assert_eq!(choose(&load, [2, u32::MAX]), None);
+        assert_eq!(choose(&load, [u32::MAX, 1]), Some(1));
+        load.release(usize::MAX);
+
+        let unbound = Load::unbound();
+        assert_eq!(choose(&unbound, 0..2), None);
+        unbound.release(0);
+        Ok(())
     }
 }

@@ -17,6 +17,7 @@
 //! | [`recv`] | responses, data and R2Ts |
 //! | [`fault`] | why a connection cannot go on |
 //! | [`cpu`] | which CPU a queue works on |
+//! | [`options`] | what follows from the options of a connect |
 //!
 //! # The life of a request
 //!
@@ -59,6 +60,7 @@ pub(crate) mod controller;
 pub(crate) mod cpu;
 mod fault;
 mod io;
+mod options;
 mod progress;
 pub(crate) mod queue;
 pub(crate) mod recv;
@@ -68,6 +70,7 @@ pub(crate) mod set_up;
 mod state;
 
 use kernel::{
+    cpu::nr_cpu_ids,
     prelude::*,
     sync::Arc, //
 };
@@ -100,7 +103,7 @@ impl Context {
     /// `ENOMEM`.
     pub(crate) fn new(so_priority: i32, wq_unbound: bool) -> Result<Self> {
         let (workers, load) = match wq_unbound {
-            false => (Workers::PerCpu, cpu::Load::new()?),
+            false => (Workers::PerCpu, cpu::Load::new(nr_cpu_ids())?),
             true => (Workers::Unbound, cpu::Load::unbound()),
         };
         Ok(Self {

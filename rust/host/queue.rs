@@ -49,6 +49,7 @@ use super::{
 };
 use crate::{
     abstractions::{
+        cpu::OnlineCpu,
         llist::Inbox,
         net::{
             address::SockAddr,
@@ -189,7 +190,7 @@ impl Queue {
     pub(crate) fn start(self: &Arc<Self>, ctrl: &Ctrl) -> core::result::Result<(), Failure> {
         self.hook()?;
         if self.id != 0 {
-            self.io_cpu.replace(self.cpus.choose(ctrl, self.id));
+            self.io_cpu.replace(self.choose_cpu(ctrl));
         }
         // What came before the callbacks were there has woken nobody.
         self.kick();
@@ -264,8 +265,18 @@ impl Queue {
             // Of whoever was about to submit.
             self.sender.lock().close(&self.inbox);
 
-            self.cpus.release(self.io_cpu.replace(WorkCpu::UNBOUND));
+            let cpu = self.io_cpu.replace(WorkCpu::UNBOUND);
+            if let Some(cpu) = cpu.index() {
+                self.cpus.release(cpu);
+            }
         });
+    }
+
+    /// Where the work is done: on one of the CPUs that are online and whose requests come here.
+    fn choose_cpu(&self, ctrl: &Ctrl) -> WorkCpu {
+        let served = OnlineCpu::all().filter(|cpu| ctrl.serves_cpu(self.id, *cpu));
+        let cpu = self.cpus.choose(served, OnlineCpu::id);
+        cpu.map_or(WorkCpu::UNBOUND, WorkCpu::from)
     }
 
     /// Whether there is a connection that was not started.

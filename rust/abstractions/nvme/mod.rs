@@ -34,6 +34,7 @@ mod ctrl_setup;
 mod ctrl_work;
 pub(crate) mod options;
 mod queue_map;
+mod queue_share;
 pub(crate) mod request;
 mod request_recv;
 mod request_send;

@@ -24,6 +24,11 @@ use kernel::{
 use super::{
     ctrl::Ctrl,
     ctrl_ops::Controller,
+    queue_share::{
+        share_out,
+        Cpu,
+        Dealer, //
+    },
     status::Failure, //
 };
 use crate::{
@@ -80,9 +85,7 @@ impl<'a> Map<'a> {
         OnlineCpu::all().any(|cpu| can_connect(cpu) && self.serves(index, cpu.id()))
     }
 
-    /// Deals the queues out anew, if one of them cannot be connected. The first ones go to the CPUs
-    /// that they can be connected from, in turn; if that is not enough for all of them, the others
-    /// go to other CPUs: the block layer does not cope with a queue that loses its last one.
+    /// Deals the queues out anew, if one of them cannot be connected.
     ///
     /// A CPU may come or go meanwhile. So it is for the caller to look whether a queue is served.
     fn deal_out(&self) {
@@ -90,20 +93,11 @@ impl<'a> Map<'a> {
         if (self.first..end).all(|index| self.is_served(index)) {
             return;
         }
-        let used = able_cpus().min(self.count);
-        let (mut turn, mut other) = (0u32, used);
+        let mut dealer = Dealer::new(self.count, able_cpus());
         for (cpu, queue) in (0..).zip(self.queues) {
-            let nr = if OnlineCpu::new(cpu).is_some_and(can_connect) {
-                turn = turn.wrapping_add(1);
-                turn.wrapping_sub(1).checked_rem(used)
-            } else if cpu::is_possible(cpu) {
-                other = other.wrapping_add(1);
-                other.wrapping_sub(1).checked_rem(self.count)
-            } else {
-                None
-            };
+            let nr = dealer.deal(what_can(cpu));
             // What is there is the index of a queue at any time: others read it meanwhile.
-            queue.store(self.first.saturating_add(nr.unwrap_or(0)), Relaxed);
+            queue.store(self.first.saturating_add(nr), Relaxed);
         }
     }
 
@@ -120,25 +114,21 @@ fn can_connect(cpu: OnlineCpu) -> bool {
     !cpu.is_isolated()
 }
 
+/// What the CPU with the number `cpu` can do for a queue at this moment.
+fn what_can(cpu: u32) -> Cpu {
+    if OnlineCpu::new(cpu).is_some_and(can_connect) {
+        Cpu::Able
+    } else if cpu::is_possible(cpu) {
+        Cpu::Possible
+    } else {
+        Cpu::Absent
+    }
+}
+
 /// How many queues of one type can be connected, each from a CPU of its own; at least 1.
 fn able_cpus() -> u32 {
     let able = OnlineCpu::all().filter(|cpu| can_connect(*cpu)).count();
     u32::try_from(able).unwrap_or(u32::MAX).max(1)
-}
-
-/// Shares `granted` queues out to the types default, read and poll as `nvmf_set_io_queues()` does,
-/// but by what can be used of what was `wanted` for I/O, writing and polling.
-///
-/// Reads and writes have queues of their own only if there are enough for reads.
-fn share_out(granted: u32, wanted: [u32; 3]) -> [u32; 3] {
-    let [io, write, poll] = wanted;
-    let (default, read) = if write > 0 && io < granted {
-        (write.min(granted.saturating_sub(io)), io)
-    } else {
-        (io.min(granted), 0)
-    };
-    let left = granted.saturating_sub(default).saturating_sub(read);
-    [default, read, poll.min(left)]
 }
 
 impl<T: Controller> Ctrl<T> {
