@@ -40,11 +40,11 @@ test-graft: ## build the drivers in the kernel tree, =m and =y, boot that and te
 
 .PHONY: check
 check: ## style, lints and layer rules, without a VM
-	@$(MAKE) -k $(addprefix check-,$(checks))
+	@scripts/check
 
 .PHONY: $(addprefix check-,$(checks))
 $(addprefix check-,$(checks)): check-%:
-	@scripts/check-$*
+	@scripts/check $*
 
 .PHONY: modules
 modules: ## build the modules, for the VM or for your own kernel: make modules KDIR=/path
