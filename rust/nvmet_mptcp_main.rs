@@ -4,9 +4,9 @@
 
 pub mod abstractions;
 mod bindings;
-mod glue;
 mod target;
 pub mod wire;
+mod wire_deps;
 
 use kernel::prelude::*;
 

@@ -16,7 +16,6 @@ use kernel::sync::atomic::{
 
 use super::Ctrl;
 use crate::{
-    glue::KernelCrc,
     wire::{
         self,
         sqe::{
@@ -26,7 +25,8 @@ use crate::{
         CapsuleCmd,
         Outgoing,
         PduHeader, //
-    }, //
+    },
+    wire_deps::KernelCrc, //
 };
 
 /// The opcode of Asynchronous Event Request.

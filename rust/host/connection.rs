@@ -29,7 +29,6 @@ use crate::{
         net::socket::Socket,
         nvme::ctrl::State, //
     },
-    glue::KernelCrc,
     wire::{
         Decoder,
         Digests,
@@ -43,7 +42,8 @@ use crate::{
         PduHeader,
         Role,
         PFV_1_0, //
-    }, //
+    },
+    wire_deps::KernelCrc, //
 };
 
 /// How long connecting may take, in milliseconds. The third SYN goes out 3 s after the first, and

@@ -62,7 +62,7 @@ impl Load {
     }
 }
 
-#[cfg(wire_kunit)]
+#[cfg(nvme_kunit)]
 #[::kernel::macros::kunit_tests(nvme_mptcp_host_cpu)]
 mod tests {
     use super::*;

@@ -33,7 +33,7 @@ pub(super) fn max_queues(wanted: [u32; 3], cpus: u32) -> usize {
         .min(MAX_QUEUES)
 }
 
-#[cfg(wire_kunit)]
+#[cfg(nvme_kunit)]
 #[::kernel::macros::kunit_tests(nvme_mptcp_host_options)]
 mod tests {
     use super::*;

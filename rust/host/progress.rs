@@ -43,7 +43,7 @@ impl Progress {
     }
 }
 
-#[cfg(wire_kunit)]
+#[cfg(nvme_kunit)]
 #[::kernel::macros::kunit_tests(nvme_mptcp_host_progress)]
 mod tests {
     use super::*;

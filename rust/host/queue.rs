@@ -70,11 +70,11 @@ use crate::{
             WorkCpu, //
         }, //
     },
-    glue::KernelCrc,
     wire::{
         mapping::ADMIN_IN_CAPSULE,
         Decoder, //
-    }, //
+    },
+    wire_deps::KernelCrc, //
 };
 
 /// A connection that is open, and what has decoded its ICResp.

@@ -28,7 +28,6 @@ use crate::{
             }, //
         }, //
     },
-    glue::KernelCrc,
     wire::{
         self,
         cqe,
@@ -43,7 +42,8 @@ use crate::{
         CRC_SEED,
         DIGEST_LEN,
         R2T, //
-    }, //
+    },
+    wire_deps::KernelCrc, //
 };
 
 /// The data that are being received.

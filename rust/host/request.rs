@@ -19,7 +19,6 @@ use crate::{
             SendRequest, //
         }, //
     },
-    glue::KernelCrc,
     wire::{
         finish,
         mapping,
@@ -36,7 +35,8 @@ use crate::{
         CRC_SEED,
         DIGEST_LEN,
         R2T, //
-    }, //
+    },
+    wire_deps::KernelCrc, //
 };
 
 /// What is being sent of a request.

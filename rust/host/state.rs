@@ -99,7 +99,7 @@ impl<O, S> State<O, S> {
     }
 }
 
-#[cfg(wire_kunit)]
+#[cfg(nvme_kunit)]
 #[::kernel::macros::kunit_tests(nvme_mptcp_host_state)]
 mod tests {
     use super::*;

@@ -107,7 +107,7 @@ impl Drop for Account {
     }
 }
 
-#[cfg(wire_kunit)]
+#[cfg(nvme_kunit)]
 #[::kernel::macros::kunit_tests(nvme_mptcp_target_budget)]
 mod tests {
     use kernel::prelude::*;

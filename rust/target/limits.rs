@@ -114,7 +114,7 @@ impl Tags {
     }
 }
 
-#[cfg(wire_kunit)]
+#[cfg(nvme_kunit)]
 #[::kernel::macros::kunit_tests(nvme_mptcp_target_limits)]
 mod tests {
     use super::*;

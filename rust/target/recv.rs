@@ -31,7 +31,6 @@ use crate::{
             status::Status, //
         }, //
     },
-    glue::KernelCrc,
     wire::{
         self,
         mapping::{
@@ -52,7 +51,8 @@ use crate::{
         PduType,
         Role,
         PFV_1_0, //
-    }, //
+    },
+    wire_deps::KernelCrc, //
 };
 
 impl From<mapping::Error> for Status {

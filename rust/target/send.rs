@@ -28,7 +28,6 @@ use crate::{
             Request, //
         }, //
     },
-    glue::KernelCrc,
     wire::{
         self,
         cqe,
@@ -42,7 +41,8 @@ use crate::{
         TermReq,
         CRC_SEED,
         DIGEST_LEN, //
-    }, //
+    },
+    wire_deps::KernelCrc, //
 };
 
 /// The most places in memory that are sent from at a time: enough for a megabyte of single pages.

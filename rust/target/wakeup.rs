@@ -104,7 +104,7 @@ impl Wakeup {
     }
 }
 
-#[cfg(wire_kunit)]
+#[cfg(nvme_kunit)]
 #[::kernel::macros::kunit_tests(nvme_mptcp_target_wakeup)]
 mod tests {
     use super::*;

@@ -31,8 +31,8 @@ pub fn status(cqe: &[u8; LEN]) -> u16 {
     u16::from_le_bytes(get::<14, 2, LEN>(cqe))
 }
 
-#[cfg(any(test, wire_kunit))]
-#[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_cqe))]
+#[cfg(any(test, nvme_kunit))]
+#[cfg_attr(nvme_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_cqe))]
 mod tests {
     use super::*;
 

@@ -243,8 +243,8 @@ impl fmt::Display for EmitError {
     }
 }
 
-#[cfg(any(test, wire_kunit))]
-#[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_error))]
+#[cfg(any(test, nvme_kunit))]
+#[cfg_attr(nvme_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_error))]
 mod tests {
     use super::super::{
         reason::Rule,

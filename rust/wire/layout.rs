@@ -137,8 +137,8 @@ impl Layout {
     }
 }
 
-#[cfg(any(test, wire_kunit))]
-#[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_layout))]
+#[cfg(any(test, nvme_kunit))]
+#[cfg_attr(nvme_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_layout))]
 mod tests {
     use super::*;
 

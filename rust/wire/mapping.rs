@@ -122,8 +122,8 @@ pub fn describe(sqe: &mut [u8; sqe::LEN], data_len: u32, is_write: bool, in_caps
     in_capsule
 }
 
-#[cfg(any(test, wire_kunit))]
-#[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_mapping))]
+#[cfg(any(test, nvme_kunit))]
+#[cfg_attr(nvme_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_mapping))]
 mod tests {
     use super::super::test::golden;
     use super::*;

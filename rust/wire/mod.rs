@@ -88,7 +88,7 @@
 #![deny(unsafe_code)]
 // The first line of the contract, as far as clippy can tell. Tests may panic.
 #![cfg_attr(
-    not(any(test, wire_kunit)),
+    not(any(test, nvme_kunit)),
     deny(
         clippy::arithmetic_side_effects,
         clippy::expect_used,
@@ -121,7 +121,7 @@ mod term;
 mod transfer_controller;
 mod transfer_host;
 
-#[cfg(any(test, wire_kunit))]
+#[cfg(any(test, nvme_kunit))]
 mod test;
 
 pub use self::{

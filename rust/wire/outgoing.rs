@@ -129,8 +129,8 @@ const fn within(at: usize, start: usize, len: usize) -> usize {
     least(at.saturating_sub(start), len)
 }
 
-#[cfg(any(test, wire_kunit))]
-#[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_outgoing))]
+#[cfg(any(test, nvme_kunit))]
+#[cfg_attr(nvme_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_outgoing))]
 mod tests {
     use super::*;
 

@@ -43,8 +43,8 @@ pub const fn send_size(subflows: u32, outstanding: usize, longest: usize) -> usi
     }
 }
 
-#[cfg(any(test, wire_kunit))]
-#[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_send_size))]
+#[cfg(any(test, nvme_kunit))]
+#[cfg_attr(nvme_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_send_size))]
 mod tests {
     use super::*;
 

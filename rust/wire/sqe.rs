@@ -152,8 +152,8 @@ pub fn set_sgl1(sqe: &mut [u8; LEN], sgl: Sgl) {
     put::<36, 4, LEN>(sqe, [0, 0, 0, kind]);
 }
 
-#[cfg(any(test, wire_kunit))]
-#[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_sqe))]
+#[cfg(any(test, nvme_kunit))]
+#[cfg_attr(nvme_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_sqe))]
 mod tests {
     use super::super::test::golden;
     use super::*;

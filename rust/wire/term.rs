@@ -144,8 +144,8 @@ impl fmt::Display for TermReq {
     }
 }
 
-#[cfg(any(test, wire_kunit))]
-#[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_term))]
+#[cfg(any(test, nvme_kunit))]
+#[cfg_attr(nvme_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_term))]
 mod tests {
     use super::super::test::{
         golden,

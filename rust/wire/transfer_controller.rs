@@ -149,9 +149,9 @@ impl C2hEmitter {
     }
 }
 
-#[cfg(any(test, wire_kunit))]
+#[cfg(any(test, nvme_kunit))]
 #[cfg_attr(
-    wire_kunit,
+    nvme_kunit,
     ::kernel::macros::kunit_tests(nvme_tcp_wire_transfer_controller)
 )]
 mod tests {

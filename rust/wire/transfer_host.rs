@@ -182,8 +182,8 @@ impl C2hTransfer {
     }
 }
 
-#[cfg(any(test, wire_kunit))]
-#[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_transfer_host))]
+#[cfg(any(test, nvme_kunit))]
+#[cfg_attr(nvme_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_transfer_host))]
 mod tests {
     use super::super::error::Fes;
     use super::*;

@@ -72,7 +72,7 @@ impl Dealer {
     }
 }
 
-#[cfg(wire_kunit)]
+#[cfg(nvme_kunit)]
 #[::kernel::macros::kunit_tests(nvme_mptcp_host_queue_share)]
 mod tests {
     use super::*;

@@ -45,7 +45,7 @@ fn short_read() -> C2HData {
     }
 }
 
-#[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_decoder))]
+#[cfg_attr(nvme_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_decoder))]
 mod tests {
     use super::super::{
         super::{

@@ -69,7 +69,7 @@ fn mangled<'a>(layout: &Layout, headers: &[&'a [u8]]) -> Option<&'a [u8]> {
     headers.iter().copied().find(|bytes| !survives(bytes))
 }
 
-#[cfg_attr(wire_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_linux_pdus))]
+#[cfg_attr(nvme_kunit, ::kernel::macros::kunit_tests(nvme_tcp_wire_linux_pdus))]
 mod tests {
     use super::*;
 

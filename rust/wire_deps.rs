@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the wire layer, which does not know the kernel, is to the kernel, and the other way round.
+//! What the wire layer, which does not know the kernel, needs of it: CRC32C, and lines for the log.
 
 use kernel::fmt;
 
