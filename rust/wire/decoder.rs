@@ -179,11 +179,8 @@ impl<C: Crc32c> Decoder<C> {
     /// What is wrong with the stream, which is then at its end: the same error is returned from
     /// then on. [`DecodeError::Overrun`] if `n` is more than was asked for.
     pub fn advance(&mut self, n: usize) -> Result<Option<Event>, DecodeError> {
-        let result = self.step(n);
-        if let Err(error) = result {
-            self.state = State::Dead(error);
-        }
-        result
+        self.step(n)
+            .inspect_err(|error| self.state = State::Dead(*error))
     }
 
     /// The header received last, or what has arrived of it, without digest: what a
@@ -337,10 +334,7 @@ impl State {
 fn advanced(at: usize, n: usize, end: usize) -> Result<usize, DecodeError> {
     at.checked_add(n)
         .filter(|at| *at <= end)
-        .ok_or_else(|| DecodeError::Overrun {
-            got: n,
-            asked: end.saturating_sub(at),
-        })
+        .ok_or_else(|| DecodeError::overrun(n, end.saturating_sub(at)))
 }
 
 /// `left` less `n`, which must not be more than `most` either.
@@ -351,9 +345,6 @@ fn remaining(left: u32, n: usize, most: usize) -> Result<u32, DecodeError> {
         .and_then(|n| left.checked_sub(n))
         .ok_or_else(|| {
             let left = usize::try_from(left).unwrap_or(usize::MAX);
-            DecodeError::Overrun {
-                got: n,
-                asked: left.min(most),
-            }
+            DecodeError::overrun(n, left.min(most))
         })
 }

@@ -187,6 +187,11 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    /// `got` bytes were fed to a decoder that had asked for `asked`.
+    pub(super) const fn overrun(got: usize, asked: usize) -> Self {
+        Self::Overrun { got, asked }
+    }
+
     /// The rule that the peer is to be told of, if there is one.
     pub const fn fatal(&self) -> Option<Error> {
         match self {
