@@ -180,8 +180,8 @@ impl Controller for Host {
     type Transport = Context;
     type Queue = Queue;
 
-    /// What nvmet takes with NVMe/TCP; more ends the connection or fails for good, and MDTS 0 is all
-    /// that it says of that.
+    /// What nvmet takes with NVMe/TCP; more ends the connection or fails for good, and MDTS 0 is
+    /// all that it says of that.
     const MAX_DATA: u32 = 4 << 20;
 
     fn queue(&self, qid: usize) -> Option<&Arc<Queue>> {

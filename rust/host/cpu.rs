@@ -34,7 +34,7 @@ impl Load {
         Ok(Self(cpus))
     }
 
-    /// Chooses the one of these CPUs with the fewest queues, for one more; `number` is that of a CPU.
+    /// Chooses the one of these CPUs with the fewest queues, for one more; `number` is a CPU's.
     ///
     /// Two queues that choose at the same time may choose the same CPU; that costs a little speed.
     pub(crate) fn choose<C: Copy>(

@@ -116,8 +116,8 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // Work that was queued last may hold the last reference to its queue, and with it one to the
-        // workqueue, which it must not be the one to destroy.
+        // Work that was queued last may hold the last reference to its queue, and with it one to
+        // the workqueue, which it must not be the one to destroy.
         self.workqueue.flush();
     }
 }

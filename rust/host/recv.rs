@@ -159,8 +159,8 @@ impl Receiver {
         reader: &mut SkbReader<'_>,
         left: u32,
     ) -> Result<usize, Fault> {
-        // The header was checked when it came; what has become wrong since is the controller's doing,
-        // too: it has sent the response before the data.
+        // The header was checked when it came; what has become wrong since is the controller's
+        // doing, too: it has sent the response before the data.
         let early = || wire::Error::unexpected(PduType::C2HData);
         let mut incoming = self.incoming.take().ok_or_else(early)?;
         let mut request = self.find(ctrl, incoming.command_id, early)?;

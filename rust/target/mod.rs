@@ -63,8 +63,8 @@
 //!
 //! | lock | protects | held while |
 //! |---|---|---|
-//! | `Connection::state` | a connection's streams and commands | working, which calls into the core |
-//! | `nvmet_config_sem`, `nvmet_subsys::lock`, `nvmet_ctrl::lock` (core) | | executing, and calling [`Transport`] |
+//! | `Connection::state` | a connection's streams and commands | working, and calling the core |
+//! | `nvmet_config_sem`, `nvmet_{subsys, ctrl}::lock` | (the core's) | executing, [`Transport`] |
 //! | `Port::listener` | the listening socket | accepting, which adds a connection |
 //! | `Connection::hooked` | the socket callbacks of a connection | installing them |
 //! | `Target::connections` | the list of connections | shutting sockets down |

@@ -105,7 +105,7 @@ impl Sender {
     }
 
     /// Whether the last send found no memory although there was room. If nothing is in flight whose
-    /// acknowledgement would be an event, there is none: MPTCP, unlike TCP, does not lend a
+    /// acknowledgment would be an event, there is none: MPTCP, unlike TCP, does not lend a
     /// connection the memory for one packet.
     pub(super) fn is_starved(&self) -> bool {
         self.starved

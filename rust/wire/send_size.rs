@@ -25,7 +25,7 @@
 const SMALL: usize = 16 << 10;
 
 /// So many bytes on their way keep all links busy: more than eight I/Os of 64 KiB are, and the
-/// acknowledgements that are late.
+/// acknowledgments that are late.
 const DEEP: usize = 1 << 20;
 
 /// The most bytes for one call on a connection with `subflows` subflows, of which `outstanding`

@@ -136,7 +136,7 @@ unsafe extern "C" fn error_report<T: Events>(sk: *mut bindings::sock) {
 }
 
 /// Whether a send found no room and there is room now. Says so once for each such send: MPTCP calls
-/// for every acknowledgement.
+/// for every acknowledgment.
 ///
 /// # Safety
 ///

@@ -93,7 +93,8 @@ struct ReadContext<F, E> {
 /// # Safety
 ///
 /// Called by `read_sock` with the `desc` that was given to it, whose `data` points to a
-/// `ReadContext<F, E>` that nobody else uses meanwhile, and with `len` bytes of `skb` from `offset`.
+/// `ReadContext<F, E>` that nobody else uses meanwhile, and with `len` bytes of `skb` from
+/// `offset`.
 unsafe extern "C" fn read_actor<F, E>(
     desc: *mut kernel_bindings::read_descriptor_t,
     skb: *mut kernel_bindings::sk_buff,

@@ -211,7 +211,8 @@ impl<Q: Operations> OperationsVTable<Q> {
         let request_queue = unsafe { (*hctx).queue };
         // SAFETY: A context's request queue stays as long as the context.
         let namespace = unsafe { (*request_queue).queuedata };
-        // SAFETY: The namespace is that of the request queue, or null; the request is ours and not started.
+        // SAFETY: The namespace is that of the request queue, or null; the request is ours and not
+        // started.
         match unsafe { bindings::nvme_setup_cmd(namespace.cast(), rq) } {
             BLK_STS_OK => Ok(()),
             status => Err(status),
