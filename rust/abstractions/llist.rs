@@ -156,6 +156,19 @@ impl<T: Linked> Fifo<T> {
         self.push_link(element.into_link());
     }
 
+    /// Puts an element before all others.
+    pub fn push_front(&mut self, element: T) {
+        let mut link = element.into_link();
+        let next = self.head.map_or(core::ptr::null_mut(), NonNull::as_ptr);
+        // INVARIANT: `link` becomes the first, and if there is no other the last, too.
+        // SAFETY: The link was just given to this queue: it is valid, and on no list.
+        unsafe { link.as_mut().next = next };
+        self.head = Some(link);
+        if self.tail.is_none() {
+            self.tail = Some(link);
+        }
+    }
+
     /// Takes the first element.
     pub fn pop(&mut self) -> Option<T> {
         let link = self.head?;

@@ -76,9 +76,7 @@ pub(super) struct Receiver {
     payload: Option<Payload>,
     /// Commands that wait for H2CData, by tag.
     awaited: KVVec<Option<Awaited>>,
-    /// The first command that waits for memory.
-    stalled: Option<Request>,
-    /// Those behind it.
+    /// Commands that wait for memory.
     waiting: Fifo<Request>,
     /// Commands that have all of their data.
     ready: Fifo<Request>,
@@ -100,7 +98,6 @@ impl Receiver {
             limits,
             payload: None,
             awaited: KVVec::new(),
-            stalled: None,
             waiting: Fifo::new(),
             ready: Fifo::new(),
         };
@@ -135,11 +132,6 @@ impl Receiver {
     /// Takes the next command to be executed.
     pub(super) fn next_ready(&mut self) -> Option<Request> {
         self.ready.pop()
-    }
-
-    /// Takes the next command that waits for memory.
-    fn next_waiting(&mut self) -> Option<Request> {
-        self.stalled.take().or_else(|| self.waiting.pop())
     }
 
     /// Keeps a command until its data come.
@@ -240,11 +232,13 @@ impl Io {
                 Err(_) => self.refuse(request.fail(Status::INTERNAL), capsule_len),
             },
             // Those that came before are first.
-            Ok(Mapping::Solicited | Mapping::ToHost) if receiver.stalled.is_some() => {
+            Ok(Mapping::Solicited | Mapping::ToHost) if !receiver.waiting.is_empty() => {
                 receiver.waiting.push(request);
             }
             Ok(Mapping::Solicited | Mapping::ToHost) => {
-                self.receiver.stalled = self.begin(request);
+                if let Err(request) = self.begin(request) {
+                    self.receiver.waiting.push(request);
+                }
             }
             Err(error) => self.refuse(request.fail(error.into()), capsule_len),
         }
@@ -262,24 +256,24 @@ impl Io {
 
     /// Gives a command memory, and has it executed, or asks for its data. Hands it back if it has
     /// to wait.
-    fn begin(&mut self, mut request: Request) -> Option<Request> {
+    fn begin(&mut self, mut request: Request) -> Result<(), Request> {
         let len = sqe::sgl1(request.sqe()).len();
         match self.slots.provide(&mut request, len) {
-            Ok(false) => return Some(request),
+            Ok(false) => return Err(request),
             Ok(true) if sqe::transfers_to_controller(request.sqe()) => self.sender.solicit(request),
             Ok(true) => self.receiver.ready.push(request),
             Err(_) => self.sender.answer(request.fail(Status::INTERNAL)),
         }
-        None
+        Ok(())
     }
 
     /// Lets the commands begin that wait for memory, as far as there is some now. Returns whether
     /// any did.
     pub(super) fn resume(&mut self) -> bool {
         let mut resumed = false;
-        while let Some(request) = self.receiver.next_waiting() {
-            self.receiver.stalled = self.begin(request);
-            if self.receiver.stalled.is_some() {
+        while let Some(request) = self.receiver.waiting.pop() {
+            if let Err(request) = self.begin(request) {
+                self.receiver.waiting.push_front(request);
                 break;
             }
             resumed = true;
