@@ -155,9 +155,7 @@ impl Ch {
 
         if has_data {
             if pdo < header_end {
-                return Err(field::PDO
-                    .invalid(pdo, Rule::AtLeast(header_end.into()))
-                    .into());
+                return Err(field::PDO.invalid(pdo, Rule::Min(header_end.into())).into());
             }
             let align = layout.pda.align();
             // `None` would be a division by zero, and an alignment is at least 4.
@@ -174,7 +172,7 @@ impl Ch {
             match plen.checked_sub(around) {
                 Some(data_len) if data_len != 0 => data_len,
                 _ => {
-                    let least = Rule::AtLeast(around.saturating_add(1));
+                    let least = Rule::Min(around.saturating_add(1));
                     return Err(field::PLEN.invalid(plen, least).into());
                 }
             }

@@ -55,14 +55,14 @@ fn read_pfv<const N: usize>(header: &[u8; N]) -> Result<u16, Error> {
 /// Reads HPDA or CPDA.
 fn read_pda<const N: usize>(field: Field<u8, 10>, header: &[u8; N]) -> Result<Pda, Error> {
     let raw = field.get(header);
-    Pda::new(raw).ok_or_else(|| field.invalid(raw, Rule::AtMost(Pda::MAX.into())))
+    Pda::new(raw).ok_or_else(|| field.invalid(raw, Rule::Max(Pda::MAX.into())))
 }
 
 /// Reads MAXH2CDATA, which has to be large enough, and a multiple of dwords.
 fn read_maxh2cdata<const N: usize>(header: &[u8; N]) -> Result<u32, Error> {
     let maxh2cdata = field::MAXH2CDATA.get(header);
     if maxh2cdata < MIN_MAXH2CDATA {
-        return Err(field::MAXH2CDATA.invalid(maxh2cdata, Rule::AtLeast(MIN_MAXH2CDATA)));
+        return Err(field::MAXH2CDATA.invalid(maxh2cdata, Rule::Min(MIN_MAXH2CDATA)));
     }
     if maxh2cdata & 3 != 0 {
         return Err(field::MAXH2CDATA.invalid(maxh2cdata, Rule::MultipleOf(4)));

@@ -12,9 +12,9 @@ pub enum Rule {
     /// Exactly this.
     Is(u32),
     /// This or more.
-    AtLeast(u32),
+    Min(u32),
     /// This or less.
-    AtMost(u32),
+    Max(u32),
     /// A multiple of this.
     MultipleOf(u32),
     /// Anything but zero.
@@ -27,8 +27,8 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Is(want) => write!(f, "must be {want:#x}"),
-            Self::AtLeast(min) => write!(f, "must be at least {min:#x}"),
-            Self::AtMost(max) => write!(f, "must be at most {max:#x}"),
+            Self::Min(min) => write!(f, "must be at least {min:#x}"),
+            Self::Max(max) => write!(f, "must be at most {max:#x}"),
             Self::MultipleOf(unit) => write!(f, "must be a multiple of {unit}"),
             Self::NotZero => f.write_str("must not be zero"),
             Self::Known => f.write_str("names nothing known"),

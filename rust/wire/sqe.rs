@@ -13,8 +13,8 @@
 //! | 45:44 | SQSIZE, in a connect command: the number of entries less 1 |
 //!
 //! Specification: NVMe Base Specification 2.0, figures 86 and 87 (SQE), sections 4.1.2 (SGL) and
-//! 6.3 (Connect); TCP transport section 3.3.2 (which descriptors there are). C counterparts: `struct
-//! nvme_command`, `struct nvmf_connect_command`.
+//! 6.3 (Connect); TCP transport section 3.3.2 (which descriptors there are). C counterparts:
+//! `struct nvme_command`, `struct nvmf_connect_command`.
 
 use super::field::{
     get,

@@ -74,7 +74,7 @@ impl R2tTransfer {
             return Err(data::field::TTAG.invalid(pdu.ttag, want));
         }
         if pdu.datal > maxh2cdata {
-            let reason = data::field::DATAL.reason(pdu.datal, Rule::AtMost(maxh2cdata));
+            let reason = data::field::DATAL.reason(pdu.datal, Rule::Max(maxh2cdata));
             return Err(Error::limit(reason));
         }
         let end = pdu
