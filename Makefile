@@ -18,7 +18,7 @@ help: ## show this list
 
 .PHONY: demo
 demo: setup ## one controller over four links, measured against one link of nvme-tcp
-	@scripts/vm --steady -- scripts/demo-guest
+	@scripts/vm --steady -- scripts/guest/demo
 
 .PHONY: test
 test: ## build everything and run every test; the last line is the count
@@ -52,11 +52,11 @@ modules: ## build the modules, for the VM or for your own kernel: make modules K
 
 .PHONY: graft
 graft: ## put the drivers into a patched kernel tree: make graft LINUX=/path
-	@scripts/graft '$(LINUX)'
+	@scripts/upstream/graft '$(LINUX)'
 
 .PHONY: mailbox
 mailbox: ## print patches and drivers as a series for git am: build/mailbox, or OUT=
-	@scripts/mailbox $(if $(OUT),'$(OUT)')
+	@scripts/upstream/mailbox $(if $(OUT),'$(OUT)')
 
 .PHONY: setup
 setup: ## make or update root folder, kernel and modules, without running anything

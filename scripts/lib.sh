@@ -4,11 +4,11 @@
 #
 # Everything that takes long to make lives in one cache outside the clone,
 # so that a second clone on the same machine starts where the first ended:
-#   root-KEY/            Debian root folder with every tool (scripts/root)
-#   linux-source-7.3/    the kernel source, patched (scripts/kernel-source)
-#   build, build-debug/  its object trees (scripts/kernel-build)
-#   kselftests/          some of the kernel's own selftests (scripts/kselftests-build)
-#   work/CLONE/          what one clone built (scripts/modules-build)
+#   root-KEY/            Debian root folder with every tool (scripts/root/make)
+#   linux-source-7.3/    the kernel source, patched (scripts/kernel/source)
+#   build, build-debug/  its object trees (scripts/kernel/build)
+#   kselftests/          some of the kernel's own selftests (scripts/kernel/selftests)
+#   work/CLONE/          what one clone built (scripts/modules/build)
 #   cargo, cargo-target/ the wire tests' crates and objects
 #   log/, run/           logs of long steps; one folder per running VM
 
@@ -50,8 +50,8 @@ inside_root()
 {
 	[ -n "${INSIDE_ROOT:-}" ] && return
 	need_root
-	"$TOP/scripts/root"
-	"$TOP/scripts/kernel-source"
+	"$TOP/scripts/root/make"
+	"$TOP/scripts/kernel/source"
 	exec "$TOP/scripts/in-root" "$(realpath "$1")" "${@:2}"
 }
 
@@ -80,7 +80,7 @@ variant_suffix()
 # The root folder is named by what goes into it.
 root_dir()
 {
-	printf '%s/root-%s' "$CACHE" "$(key "$TOP/scripts/packages" "$TOP/scripts/root" </dev/null)"
+	printf '%s/root-%s' "$CACHE" "$(key "$TOP/scripts/root/packages" "$TOP/scripts/root/make" </dev/null)"
 }
 
 # lock NAME [shared]: held until the script ends. A set-up that two terminals

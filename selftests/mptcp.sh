@@ -9,7 +9,7 @@
 
 [ "$HOST_TR/$PORT_TR" = mptcp/mptcp ] || skip "this is about sockets, not about a pair of drivers"
 [ -x "${KSELFTESTS:-}/net/mptcp/mptcp_connect" ] ||
-	bail "the kernel's selftests are not built: scripts/kselftests-build"
+	bail "the kernel's selftests are not built: scripts/kernel/selftests"
 
 # What the kernel lacks is a failure.
 export SELFTESTS_MPTCP_LIB_EXPECT_ALL_FEATURES=1

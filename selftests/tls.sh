@@ -8,7 +8,7 @@
 
 [ "$HOST_TR/$PORT_TR" = mptcp/mptcp ] || skip "this is about sockets, not about a pair of drivers"
 [ -x "${KSELFTESTS:-}/net/tls" ] ||
-	bail "the kernel's selftests are not built: scripts/kselftests-build"
+	bail "the kernel's selftests are not built: scripts/kernel/selftests"
 
 # their name as it is spelt there
 LARGE=(mutliproc_{,sendpage_}{even,readers,writers})
