@@ -172,8 +172,8 @@ mod tests {
         for turn in 0..10 * PATIENCE {
             // Three of four come in elsewhere, on two CPUs.
             wakeup.data_came([3, 5, 7, 7][(turn % 4) as usize]);
+            assert_eq!(wakeup.cpu(), HOME);
         }
-        assert_eq!(wakeup.cpu(), HOME);
         // There is no such CPU.
         for _ in 0..=PATIENCE {
             wakeup.data_came(u32::MAX);
