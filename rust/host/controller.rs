@@ -3,12 +3,11 @@
 //! The life of a controller: made, recovered from errors, reset, removed.
 //!
 //! C counterparts: `nvme_tcp_alloc_ctrl()`, `nvme_tcp_error_recovery_work()`,
-//! `nvme_reset_ctrl_work()`, `nvme_tcp_timeout()`.
+//! `nvme_reset_ctrl_work()`.
 
 use kernel::{
     cpu::nr_cpu_ids,
     dev_info,
-    dev_warn,
     prelude::*,
     sync::{
         aref::ARef,
@@ -22,11 +21,6 @@ use super::{
         max_queues, //
     },
     queue::Queue,
-    request::{
-        Grant,
-        RecvState,
-        SendState, //
-    },
     set_up::{
         set_up,
         tear_down,
@@ -46,23 +40,13 @@ use crate::{
             namespace::Namespace, //
         },
         nvme::{
-            blk_mq::Operations,
             ctrl::State,
             ctrl_ops::Controller,
             options::Options,
-            request::{
-                Info,
-                SendRequest, //
-            },
             status::Failure,
-            timeout::{
-                Expired,
-                Verdict, //
-            },
             transport::Transport, //
         }, //
     },
-    wire::PduType,
     NvmeMptcp, //
 };
 
@@ -259,56 +243,6 @@ impl Controller for Host {
 
     fn source_address(ctrl: &Ctrl) -> Option<SockAddr> {
         ctrl.admin_queue().ok()?.source_address()
-    }
-}
-
-#[vtable]
-impl Operations for Queue {
-    type Controller = Host;
-    type Send = SendState;
-    type Recv = RecvState;
-    type Grant = Grant;
-
-    fn is_live(&self) -> bool {
-        self.is_live()
-    }
-
-    fn prepare(&self, info: &Info, entry: &mut [u8; 64], state: &mut SendState) {
-        self.prepare(info, entry, state);
-    }
-
-    fn queue_rq(self: &Arc<Self>, request: SendRequest<Self>, last: bool) {
-        self.submit(request, last);
-    }
-
-    fn commit_rqs(self: &Arc<Self>) {
-        self.flush();
-    }
-
-    fn poll(&self) -> u32 {
-        self.poll()
-    }
-
-    fn timeout(self: &Arc<Self>, ctrl: &Ctrl, command: &Expired<'_>) -> Verdict {
-        dev_warn!(
-            ctrl.device(),
-            "I/O tag {} ({:04x}) type {} opcode {:#x} ({}) QID {} timeout\n",
-            command.tag,
-            command.command_id,
-            PduType::CapsuleCmd as u8,
-            command.opcode,
-            command.name,
-            self.id()
-        );
-        if ctrl.state() == State::Live {
-            // Recovery ends this request among all others.
-            ctrl.start_recovery();
-            return Verdict::Wait;
-        }
-        // Whoever sets the controller up or tears it down waits for this request, and cannot be
-        // waited for.
-        self.stop();
-        Verdict::Complete
     }
 }
 

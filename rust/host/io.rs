@@ -33,10 +33,7 @@ use super::{
     recv::Receiver, //
 };
 use crate::{
-    abstractions::{
-        net::events::Events,
-        nvme::request::SendRequest, //
-    },
+    abstractions::net::events::Events,
     wire, //
 };
 
@@ -47,14 +44,6 @@ const BUDGET: Delta = Delta::from_millis(1);
 const PAUSE_MS: u32 = 10;
 
 impl Queue {
-    /// Takes a request to send; `last` if no other follows at once.
-    pub(crate) fn submit(self: &Arc<Self>, request: SendRequest<Queue>, last: bool) {
-        self.inbox.push(request);
-        if last {
-            self.flush();
-        }
-    }
-
     /// Sends what there is: now, if this is the queue's CPU and nobody sends, or soon.
     pub(crate) fn flush(self: &Arc<Self>) {
         if !self.has_unsent() {
@@ -111,14 +100,6 @@ impl Queue {
         let _ = self
             .workqueue
             .enqueue_on::<Arc<Self>, 0>(self.io_cpu.load(), self.clone());
-    }
-
-    /// How many requests have been completed since somebody asked. Does not sleep.
-    ///
-    /// Whoever polls does so inside an RCU read-side section, where the socket lock cannot be
-    /// waited for: the work receives for them, too.
-    pub(crate) fn poll(&self) -> u32 {
-        self.completed.xchg(0, Relaxed)
     }
 
     /// Counts requests that have been completed.

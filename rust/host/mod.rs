@@ -7,6 +7,7 @@
 //! | [`controller`] | makes controllers, recovers from errors, resets |
 //! | [`set_up`] | the steps of setting a controller up and tearing it down |
 //! | [`queue`] | the life of a queue |
+//! | [`blk_mq`] | the queue as the block layer uses it |
 //! | [`state`] | what a queue is, and what it may become |
 //! | [`io`], [`progress`] | who works when: submitters, the work of a queue, and what wakes it |
 //! | [`connection`] | opens a connection and exchanges ICReq and ICResp |
@@ -54,6 +55,7 @@
 
 mod async_event;
 mod batch;
+mod blk_mq;
 mod bounce;
 pub(crate) mod connection;
 pub(crate) mod controller;

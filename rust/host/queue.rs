@@ -38,10 +38,6 @@ use super::{
     cpu,
     io::Watcher,
     recv::Receiver,
-    request::{
-        self,
-        SendState, //
-    },
     send::Sender,
     state::State,
     Context,
@@ -56,10 +52,7 @@ use crate::{
             events::Hooked, //
         },
         nvme::{
-            request::{
-                Info,
-                SendRequest, //
-            },
+            request::SendRequest,
             status::Failure, //
         },
         workqueue::{
@@ -94,7 +87,7 @@ pub(crate) struct Queue {
     /// The Asynchronous Event Request, of the admin queue.
     pub(super) async_event: AsyncEventSlot,
     /// The bytes of data that fit into a capsule.
-    in_capsule: Atomic<u32>,
+    pub(super) in_capsule: Atomic<u32>,
     /// The CPU to work on.
     pub(super) io_cpu: AtomicWorkCpu,
     /// Requests that are to be sent.
@@ -312,10 +305,5 @@ impl Queue {
         let state = self.state.lock();
         let Started(connection, _) = state.started()?;
         connection.socket.local_addr().ok()
-    }
-
-    /// Says in the command of a request where its data are.
-    pub(crate) fn prepare(&self, info: &Info, entry: &mut [u8; 64], state: &mut SendState) {
-        request::prepare(info, entry, state, self.in_capsule.load(Relaxed));
     }
 }
