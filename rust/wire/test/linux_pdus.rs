@@ -3,7 +3,8 @@
 //! PDU headers as the C drivers of Linux send them: one of each type and command, header digest
 //! included. The data are left out.
 //!
-//! Generated: `scripts/vm -- scripts/guest/capture-pdus >rust/wire/test/linux_pdus.rs`, on Linux 7.3.4.
+//! Generated on Linux 7.3.4 by
+//! `scripts/vm -- scripts/guest/capture-pdus >rust/wire/test/linux_pdus.rs`.
 //! Neither driver sends a TermReq.
 
 pub(crate) const PLAIN_HOST: &[&[u8]] = &[
