@@ -113,6 +113,7 @@ queued_by_read()
 	read_some "$DISK"
 	sleep 1
 	echo 0 >"$events/enable"
+	echo 0 >"$events/filter"
 	grep -c workqueue_queue_work /sys/kernel/tracing/trace || :
 }
 

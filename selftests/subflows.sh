@@ -49,6 +49,7 @@ worker_rescued()
 	local queued=/sys/kernel/tracing/events/workqueue/workqueue_queue_work
 
 	rescuer mptcp || fail "no workqueue 'mptcp' with a rescuer"
+	echo 0 >"$queued/filter"
 	echo >/sys/kernel/tracing/trace
 	echo 1 >"$queued/enable"
 	attach >/dev/null
