@@ -46,6 +46,13 @@ impl From<wire::EmitError> for Fault {
     }
 }
 
+impl From<Error> for Fault {
+    /// What reading the socket says; who sends says so himself.
+    fn from(error: Error) -> Self {
+        Self::Receive(error)
+    }
+}
+
 impl Fault {
     /// Says it in the log, of queue `qid`.
     pub(super) fn log(&self, device: &Device, qid: u16) {

@@ -96,28 +96,22 @@ impl Receiver {
             return false;
         }
         let connection = self.connection.clone();
-        let mut fault = None;
-        let received = connection.socket.read(|reader| {
-            self.consume(&connection.ctrl, queue, reader)
-                .map_err(|cause| {
-                    fault = Some(cause);
-                    EPROTO
-                })
-        });
+        let received = connection
+            .socket
+            .read(|reader| self.consume(&connection.ctrl, queue, reader));
         queue.count_completed(core::mem::take(&mut self.completed));
-        let fault = match (fault, received) {
-            (None, Ok(received)) => {
-                if received > 0 {
-                    // R2Ts may have made requests that are to be sent.
-                    queue.flush();
-                }
-                return received > 0;
+        match received {
+            Ok(0) => false,
+            Ok(_) => {
+                // R2Ts may have made requests that are to be sent.
+                queue.flush();
+                true
             }
-            (None, Err(error)) => Fault::Receive(error),
-            (Some(fault), _) => fault,
-        };
-        self.give_up(&connection, queue, &fault);
-        false
+            Err(fault) => {
+                self.give_up(&connection, queue, &fault);
+                false
+            }
+        }
     }
 
     /// Takes the bytes of one packet.
@@ -129,7 +123,7 @@ impl Receiver {
     ) -> Result<(), Fault> {
         while reader.remaining() > 0 {
             let taken = match self.decoder.input() {
-                Input::Bytes(bytes) => reader.copy_to(bytes).map_err(Fault::Receive)?,
+                Input::Bytes(bytes) => reader.copy_to(bytes)?,
                 Input::Payload(left) => self.place(ctrl, reader, left)?,
             };
             match self.decoder.advance(taken)? {
@@ -164,9 +158,7 @@ impl Receiver {
         let early = || wire::Error::unexpected(PduType::C2HData);
         let mut incoming = self.incoming.take().ok_or_else(early)?;
         let mut request = self.find(ctrl, incoming.command_id, early)?;
-        let taken = request
-            .receive(reader, left as usize, incoming.crc.as_mut())
-            .map_err(Fault::Receive)?;
+        let taken = request.receive(reader, left as usize, incoming.crc.as_mut())?;
         if taken == 0 {
             return Err(early().into());
         }
