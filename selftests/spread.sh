@@ -130,6 +130,6 @@ for ((i = 1; i <= LINKS; i++)); do
 	shape "$i" rate 100mbit
 done
 t "what four paths of nvme-tcp do" four_paths
-t "four subflows" ours subflow "$PORT" "$LINKS" 108 88
+t "four subflows" ours subflow "$PORT" "$LINKS" 115 88
 t "seven subflows, announced by the target" announced
 finish
