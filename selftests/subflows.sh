@@ -53,7 +53,8 @@ worker_rescued()
 	echo >/sys/kernel/tracing/trace
 	echo 1 >"$queued/enable"
 	attach >/dev/null
-	wait_for 10 "the worker to be queued" grep -q function=mptcp_worker /sys/kernel/tracing/trace
+	wait_for 10 "the worker to be queued" \
+		grep -q function=mptcp_worker /sys/kernel/tracing/trace
 	echo 0 >"$queued/enable"
 	grep -o 'function=mptcp_worker workqueue=[^ ]*' /sys/kernel/tracing/trace |
 		sort -u >"$TMP/queued"
