@@ -7,6 +7,7 @@
 //! | [`bvec`] | a position in the memory of a block I/O request |
 //! | [`cpu`] | which CPUs there are |
 //! | [`crc32c`] | the checksum of digests |
+//! | [`key`] | keys, and how users know them |
 //! | [`llist`] | lists that link their elements through a field of the elements |
 //! | [`mm`] | what allocations of the current task may do |
 //! | `registered` | what a module has registered, for functions that C tells nothing of it |
@@ -26,6 +27,7 @@
 pub mod bvec;
 pub mod cpu;
 pub mod crc32c;
+pub mod key;
 pub mod llist;
 pub mod mm;
 pub mod net;

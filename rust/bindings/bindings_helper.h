@@ -9,6 +9,7 @@
 #include <linux/crc32.h>
 #include <linux/file.h>
 #include <linux/inet.h>
+#include <linux/key.h>
 #include <linux/llist.h>
 #include <linux/module.h>
 #include <linux/nsproxy.h>
@@ -17,12 +18,15 @@
 #include <linux/sched/mm.h>
 #include <linux/uio.h>
 #include <linux/workqueue.h>
+#include <net/handshake.h>
 #include <net/inet_common.h>
 #include <net/mptcp.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
 #include <net/tcp.h>
+#include <net/tls_prot.h>
 #include <uapi/linux/mptcp.h>
+#include <uapi/linux/tls.h>
 
 #include "nvme.h"
 #include "fabrics.h"

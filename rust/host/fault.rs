@@ -5,14 +5,18 @@
 //! C counterpart: what `nvme_tcp_error_recovery()` is called after.
 
 use kernel::{
+    dev_dbg,
     dev_err,
     device::Device,
     prelude::*, //
 };
 
-use crate::wire::{
-    self,
-    TermReq, //
+use crate::{
+    abstractions::net::tls_record::Record,
+    wire::{
+        self,
+        TermReq, //
+    }, //
 };
 
 /// Why a connection cannot go on.
@@ -25,6 +29,8 @@ pub(super) enum Fault {
     Send(Error),
     /// The network brings nothing more.
     Receive(Error),
+    /// TLS brings what is not data: the controller closes the connection, or says why it must.
+    Record(Record),
 }
 
 impl From<wire::DecodeError> for Fault {
@@ -69,6 +75,10 @@ impl Fault {
                 let error = error.to_errno();
                 dev_err!(device, "queue {qid}: receive failed: {error}\n");
             }
+            Self::Record(record) if record.is_close() => {
+                dev_dbg!(device, "queue {qid}: closed by the controller\n");
+            }
+            Self::Record(record) => dev_err!(device, "queue {qid}: {record}\n"),
         }
     }
 }

@@ -18,7 +18,10 @@ use super::{
 };
 use crate::{
     abstractions::{
-        net::skb::SkbReader,
+        net::{
+            read::Found,
+            skb::SkbReader, //
+        },
         nvme::{
             request::RecvRequest,
             status::{
@@ -101,11 +104,15 @@ impl Receiver {
             .read(|reader| self.consume(&connection.ctrl, queue, reader));
         queue.count_completed(core::mem::take(&mut self.completed));
         match received {
-            Ok(0) => false,
-            Ok(_) => {
+            Ok(Found::Nothing) => false,
+            Ok(Found::Data) => {
                 // R2Ts may have made requests that are to be sent.
                 queue.flush();
                 true
+            }
+            Ok(Found::Record(record)) => {
+                self.give_up(&connection, queue, &Fault::Record(record));
+                false
             }
             Err(fault) => {
                 self.give_up(&connection, queue, &fault);

@@ -6,9 +6,12 @@
 
 use kernel::prelude::*;
 
-use crate::wire::{
-    self,
-    TermReq, //
+use crate::{
+    abstractions::net::tls_record::Record,
+    wire::{
+        self,
+        TermReq, //
+    }, //
 };
 
 /// Why a connection cannot go on.
@@ -19,6 +22,8 @@ pub(super) enum Fault {
     Terminated(TermReq),
     /// The connection is lost.
     Lost(Error),
+    /// The host says by TLS that it closes the connection, or why it must.
+    Record(Record),
 }
 
 impl From<wire::DecodeError> for Fault {
@@ -56,6 +61,7 @@ impl Fault {
             }
             Self::Lost(EPIPE | ECONNRESET) => pr_debug!("queue {queue}: connection lost\n"),
             Self::Lost(error) => pr_err!("queue {queue}: connection lost: {error:?}\n"),
+            Self::Record(record) => pr_err!("queue {queue}: {record}\n"),
         }
     }
 
@@ -63,7 +69,7 @@ impl Fault {
     pub(super) fn answer(&self) -> Option<TermReq> {
         match self {
             Self::Protocol(error) => TermReq::answering(error),
-            Self::Terminated(_) | Self::Lost(_) => None,
+            Self::Terminated(_) | Self::Lost(_) | Self::Record(_) => None,
         }
     }
 

@@ -20,6 +20,7 @@ use crate::{
     abstractions::{
         llist::Fifo,
         net::{
+            read::Found,
             skb::SkbReader,
             socket::Socket, //
         },
@@ -158,7 +159,11 @@ impl Io {
     ///
     /// If the peer breaks the protocol, or the connection is lost. It is of no use then.
     pub(super) fn receive(&mut self, socket: &Socket) -> Result<bool, Fault> {
-        Ok(socket.read(|skb| self.feed(skb))? != 0)
+        match socket.read(|skb| self.feed(skb))? {
+            Found::Nothing => Ok(false),
+            Found::Data => Ok(true),
+            Found::Record(record) => Err(Fault::Record(record)),
+        }
     }
 
     /// Takes in all of a packet. The socket lock is held, so commands are not executed here.

@@ -53,13 +53,17 @@ impl<T: Events> Hooked<T> {
     ///
     /// `EBUSY` if the events of `socket` have an owner already, `ENOMEM`. May sleep.
     pub fn new(socket: Arc<Socket>, owner: Arc<T>) -> Result<Self> {
+        let tls = socket.is_tls();
         let replace = |_| Callbacks {
             data_ready: Some(data_ready::<T>),
-            write_space: Some(write_space::<T>),
+            write_space: match tls {
+                false => Some(write_space::<T>),
+                true => Some(write_space_tls::<T>),
+            },
             state_change: Some(state_change::<T>),
             error_report: Some(error_report::<T>),
         };
-        // SAFETY: All four look at `sk_user_data` by `with_hook::<T>`.
+        // SAFETY: All of them look at `sk_user_data` by `with_hook::<T>`.
         Ok(Self(unsafe { Installed::new(socket, owner, replace) }?))
     }
 }
@@ -89,6 +93,28 @@ unsafe extern "C" fn write_space<T: Events>(sk: *mut bindings::sock) {
         // SAFETY: By the contract of this function `sk` is alive. The owner of its hook has its
         // socket, which therefore stays until the hook has gone.
         if unsafe { has_room_again(sk) } {
+            hook.owner.write_space();
+        }
+    };
+    // SAFETY: By the contract of this function; `Hooked` installs a hook with `T`.
+    unsafe { with_hook::<T>(sk, tell) };
+}
+
+/// kTLS sends the rest of a record when there is room: nobody else knows that it has one.
+///
+/// # Safety
+///
+/// That of [`data_ready`].
+unsafe extern "C" fn write_space_tls<T: Events>(sk: *mut bindings::sock) {
+    let tell = |hook: &Hook<T>| {
+        // SAFETY: By the contract of this function `sk` is alive. The owner of its hook has its
+        // socket, which therefore stays until the hook has gone.
+        let again = unsafe { has_room_again(sk) };
+        if let Some(original) = hook.originals.write_space {
+            // SAFETY: It is the function that C would have called here with this `sk`.
+            unsafe { original(sk) };
+        }
+        if again {
             hook.owner.write_space();
         }
     };

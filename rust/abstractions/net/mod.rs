@@ -15,6 +15,8 @@
 //! | [`segments`] | bytes from many places for one `sendmsg` |
 //! | [`skb`] | a part of a received packet |
 //! | [`socket`] | the socket: made, connected, sent to, shut down, closed |
+//! | [`tls`] | TLS handshakes |
+//! | [`tls_record`] | records of TLS |
 
 pub mod address;
 mod callbacks;
@@ -27,3 +29,5 @@ pub mod read;
 pub mod segments;
 pub mod skb;
 pub mod socket;
+pub mod tls;
+pub mod tls_record;

@@ -14,9 +14,21 @@ use kernel::{
 
 use super::{
     skb::SkbReader,
-    socket::Socket, //
+    socket::Socket,
+    tls_record::Record, //
 };
 use crate::bindings;
+
+/// What a read has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing, or the end of the stream.
+    Nothing,
+    /// Data, all that there were. With TLS more may follow, behind a record that is not data.
+    Data,
+    /// A record of TLS that is not data. More may follow.
+    Record(Record),
+}
 
 impl Socket {
     /// Hands everything that has been received to `actor`, piece by piece, without copying it
@@ -26,13 +38,11 @@ impl Socket {
     /// [`data_ready`](super::events::Events::data_ready) and
     /// [`closing`](super::events::Events::closing). `actor` must consume all it is shown, or fail.
     ///
-    /// Returns the number of bytes consumed; 0 for no data and for the end of the stream.
-    ///
     /// # Errors
     ///
     /// What `actor` returns, or what the protocol says. After an error of `actor` bytes may be
     /// lost, and the connection is of no use any more.
-    pub fn read<F, E>(&self, actor: F) -> Result<usize, E>
+    pub fn read<F, E>(&self, actor: F) -> Result<Found, E>
     where
         F: FnMut(&mut SkbReader<'_>) -> Result<(), E>,
         E: From<Error>,
@@ -68,8 +78,39 @@ impl Socket {
         if let Some(error) = context.error {
             return Err(error);
         }
-        to_result(ret)?;
-        Ok(ret as usize)
+        match to_result(ret) {
+            Ok(()) if ret == 0 => Ok(Found::Nothing),
+            Ok(()) => Ok(Found::Data),
+            // This is how kTLS says that there is nothing.
+            Err(EAGAIN) => Ok(Found::Nothing),
+            // This is how it says that the next record is not data.
+            Err(EINVAL) if self.is_tls() => Ok(Found::Record(self.take_record()?)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The first byte that has been received and not read, which stays where it is; [`None`] if
+    /// there is none, at the end of the stream too. May sleep, but does not wait for data.
+    ///
+    /// # Errors
+    ///
+    /// What receiving says.
+    pub fn peek(&self) -> Result<Option<u8>> {
+        let mut byte = 0u8;
+        let mut vec = kernel_bindings::kvec {
+            iov_base: (&raw mut byte).cast(),
+            iov_len: 1,
+        };
+        let mut msg: kernel_bindings::msghdr = Default::default();
+        let flags = (bindings::MSG_PEEK | bindings::MSG_DONTWAIT) as i32;
+        // SAFETY: The socket is alive; C writes at most one byte through `vec`.
+        let ret =
+            unsafe { bindings::kernel_recvmsg(self.as_raw(), &mut msg, &mut vec, 1, 1, flags) };
+        match to_result(ret) {
+            Ok(()) => Ok((ret == 1).then_some(byte)),
+            Err(EAGAIN) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The operations of the socket at this moment: kTLS replaces them.

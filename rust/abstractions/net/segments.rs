@@ -111,6 +111,37 @@ impl<'data> Segments<'_, 'data> {
         true
     }
 
+    /// Says where the bytes behind the first `skip` lie, as many as there are places in `to`, and at
+    /// most `limit` of them. Returns how many places and bytes that is.
+    pub(super) fn map(
+        &self,
+        mut skip: usize,
+        limit: usize,
+        to: &mut [kernel_bindings::kvec],
+    ) -> (usize, usize) {
+        let (mut count, mut sum) = (0usize, 0usize);
+        let mut places = to.iter_mut();
+        for vec in &*self.vecs {
+            let len = (vec.bv_len as usize).saturating_sub(skip);
+            let offset = (vec.bv_offset as usize).saturating_add(skip);
+            skip = skip.saturating_sub(vec.bv_len as usize);
+            let len = len.min(limit.saturating_sub(sum));
+            if len == 0 {
+                continue;
+            }
+            let Some(place) = places.next() else {
+                break;
+            };
+            // SAFETY: By the invariant the page is one of valid memory.
+            let page = unsafe { bindings::helper_page_address(vec.bv_page) };
+            place.iov_base = page.wrapping_byte_add(offset);
+            place.iov_len = len;
+            count += 1;
+            sum += len;
+        }
+        (count, sum)
+    }
+
     /// Lets `iter`, which [`Segments::init_iter`] has made, end after the next `len` bytes.
     ///
     /// # Safety

@@ -169,10 +169,12 @@ impl Socket {
         SockAddr::filled_by(|to| unsafe { bindings::kernel_getpeername(self.as_raw(), to) })
     }
 
-    /// Shuts both directions down: nothing is received any more, and a send fails.
+    /// Shuts both directions down: nothing is received any more, and a send fails. With TLS the
+    /// peer is told, if there is room.
     ///
     /// May sleep. Calls the owner's [`closing`](super::events::Events::closing) before it returns.
     pub fn shutdown(&self) {
+        self.close_tls();
         // An error means that there is no connection any more, which is what was asked for.
         // SAFETY: The socket is alive.
         let _ = unsafe {
@@ -198,11 +200,12 @@ impl Socket {
         unsafe { bindings::helper_sk_incoming_cpu(self.sk()) }
     }
 
-    fn send_msg(&self, msg: &mut kernel_bindings::msghdr) -> Result<usize> {
+    pub(super) fn send_msg(&self, msg: &mut kernel_bindings::msghdr) -> Result<usize> {
         // A dead socket would otherwise signal SIGPIPE to whatever task happens to send.
         msg.msg_flags |= bindings::MSG_NOSIGNAL;
         // SAFETY: The socket is alive, and the iterator in `msg` covers memory that is valid for
-        // the call. MPTCP copies it; so does TCP without MSG_SPLICE_PAGES.
+        // the call. MPTCP copies it; so does TCP without MSG_SPLICE_PAGES, and kTLS if the memory
+        // is not in pages.
         let ret = unsafe { bindings::sock_sendmsg(self.as_raw(), msg) };
         to_result(ret)?;
         Ok(ret as usize)
@@ -215,11 +218,14 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// If nothing was taken: `EAGAIN` if there is no space; [`write_space`] says when there is.
-    /// `EPIPE` and others if the connection is gone.
+    /// If nothing was taken: `EAGAIN` if there is no space, of which [`write_space`] says when there
+    /// is, or no memory. `EPIPE` and others if the connection is gone.
     ///
     /// [`write_space`]: super::events::Events::write_space
     pub fn send(&self, segments: &Segments<'_, '_>, size: usize) -> Result<usize> {
+        if self.is_tls() {
+            return self.send_tls(segments, size);
+        }
         let mut msg: kernel_bindings::msghdr = Default::default();
         segments.init_iter(&mut msg.msg_iter);
         let mut sent = 0usize;

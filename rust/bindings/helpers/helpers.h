@@ -8,6 +8,7 @@
 #define _NVME_MPTCP_HELPERS_H
 
 #include <linux/blk-mq.h>
+#include <linux/key.h>
 #include <linux/types.h>
 
 struct bio_vec;
@@ -17,12 +18,14 @@ struct llist_node;
 struct net;
 struct nvme_command;
 struct nvme_ctrl;
+struct nvmet_sq;
 struct nvmf_ctrl_options;
 struct page;
 struct request;
 struct scatterlist;
 struct sock;
 struct socket;
+struct tls_handshake_args;
 union nvme_result;
 
 /* cpu.c */
@@ -52,6 +55,19 @@ void helper_memalloc_noio_restore(unsigned int flags);
 bool helper_llist_add(struct llist_node *node, struct llist_head *head);
 struct llist_node *helper_llist_del_all(struct llist_head *head);
 struct page *helper_addr_to_page(const void *addr);
+void *helper_page_address(struct page *page);
+void helper_synchronize_rcu_tasks(void);
+
+/* tls.c */
+int helper_tls_client_hello_psk(const struct tls_handshake_args *args);
+int helper_tls_server_hello_psk(const struct tls_handshake_args *args);
+bool helper_tls_handshake_cancel(struct sock *sk);
+bool helper_sk_has_ulp(const struct sock *sk);
+struct key *helper_nvme_tls_key_lookup(key_serial_t serial);
+key_serial_t helper_nvme_tls_psk_default(struct key *keyring,
+					 const char *hostnqn, const char *subnqn);
+key_serial_t helper_nvme_keyring_id(void);
+key_serial_t helper_key_serial(const struct key *key);
 
 /* nvme.c */
 void helper_nvme_get_ctrl(struct nvme_ctrl *ctrl);
@@ -69,11 +85,12 @@ bool helper_nvme_complete_req(struct request *rq, u16 status,
 			      union nvme_result result);
 void helper_nvmf_complete_timed_out_request(struct request *rq);
 const char *helper_nvme_opcode_str(int qid, struct nvme_command *cmd);
-void helper_synchronize_rcu_tasks(void);
 u32 helper_rq_data_len(struct request *rq);
 bool helper_rq_is_write(struct request *rq);
 bool helper_rq_is_read(struct request *rq);
 const struct bio_vec *helper_rq_special_vec(struct request *rq);
+void helper_nvme_auth_revoke_tls_key(struct nvme_ctrl *ctrl);
+unsigned int helper_nvme_tls_handshake_timeout(void);
 enum blk_eh_timer_return helper_nvme_timeout(struct request *rq);
 
 /* abstractions/nvme/timeout.rs */
@@ -84,5 +101,8 @@ bool helper_nvme_is_write(const struct nvme_command *cmd);
 void helper_sgl_to_bvecs(struct scatterlist *sgl, unsigned int nents,
 			 struct bio_vec *vecs);
 unsigned long helper_totalram_pages(void);
+void helper_nvmet_sq_set_tls_key(struct nvmet_sq *sq, struct key *key);
+void helper_nvmet_sq_put_tls_key(struct nvmet_sq *sq);
+unsigned int helper_nvmet_tls_handshake_timeout(void);
 
 #endif /* _NVME_MPTCP_HELPERS_H */

@@ -4,6 +4,7 @@
 #include <linux/mm.h>
 #include <linux/netdevice.h>
 #include <linux/nsproxy.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <net/inet_sock.h>
 #include <net/net_namespace.h>
@@ -109,6 +110,16 @@ struct page *helper_addr_to_page(const void *addr)
 	if (is_vmalloc_or_module_addr(addr))
 		return vmalloc_to_page(addr);
 	return virt_to_page(addr);
+}
+
+void *helper_page_address(struct page *page)
+{
+	return page_address(page);
+}
+
+void helper_synchronize_rcu_tasks(void)
+{
+	synchronize_rcu_tasks();
 }
 
 #ifdef CONFIG_DEBUG_LOCK_ALLOC

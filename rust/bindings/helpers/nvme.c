@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Static inlines and macros of blk-mq and the NVMe host core, for Rust. */
 #include <linux/blk-mq.h>
-#include <linux/rcupdate.h>
 
 #include "nvme.h"
 #include "fabrics.h"
 #include "helpers.h"
+#include "tls_timeout.h"
 
 void helper_nvme_get_ctrl(struct nvme_ctrl *ctrl)
 {
@@ -90,11 +90,6 @@ const char *helper_nvme_opcode_str(int qid, struct nvme_command *cmd)
 	return nvme_fabrics_opcode_str(qid, cmd);
 }
 
-void helper_synchronize_rcu_tasks(void)
-{
-	synchronize_rcu_tasks();
-}
-
 u32 helper_rq_data_len(struct request *rq)
 {
 	return blk_rq_nr_phys_segments(rq) ? blk_rq_payload_bytes(rq) : 0;
@@ -113,6 +108,16 @@ bool helper_rq_is_read(struct request *rq)
 const struct bio_vec *helper_rq_special_vec(struct request *rq)
 {
 	return rq->rq_flags & RQF_SPECIAL_PAYLOAD ? &rq->special_vec : NULL;
+}
+
+void helper_nvme_auth_revoke_tls_key(struct nvme_ctrl *ctrl)
+{
+	nvme_auth_revoke_tls_key(ctrl);
+}
+
+unsigned int helper_nvme_tls_handshake_timeout(void)
+{
+	return READ_ONCE(tls_handshake_timeout);
 }
 
 /* blk_mq_ops.timeout returns an enum, which kCFI tells from the u32 of Rust. */

@@ -5,7 +5,9 @@
 #include <linux/nvme.h>
 #include <linux/scatterlist.h>
 
+#include "nvmet.h"
 #include "helpers.h"
+#include "tls_timeout.h"
 
 bool helper_nvme_is_write(const struct nvme_command *cmd)
 {
@@ -25,4 +27,23 @@ void helper_sgl_to_bvecs(struct scatterlist *sgl, unsigned int nents,
 unsigned long helper_totalram_pages(void)
 {
 	return totalram_pages();
+}
+
+void helper_nvmet_sq_set_tls_key(struct nvmet_sq *sq, struct key *key)
+{
+#ifdef CONFIG_NVME_TARGET_TCP_TLS
+	sq->tls_key = key;
+#else
+	key_put(key);
+#endif
+}
+
+void helper_nvmet_sq_put_tls_key(struct nvmet_sq *sq)
+{
+	nvmet_sq_put_tls_key(sq);
+}
+
+unsigned int helper_nvmet_tls_handshake_timeout(void)
+{
+	return READ_ONCE(tls_handshake_timeout);
 }
