@@ -22,6 +22,7 @@ use kernel::{
 };
 
 use super::{
+    tls,
     Ctrl, //
 };
 use crate::{
@@ -82,8 +83,10 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// What the network says; `EPROTO` if the controller does not speak the protocol.
+    /// What the network says; what [`tls::psk`] and [`tls::start`] say; `EPROTO` if the controller
+    /// does not speak the protocol.
     pub(crate) fn open(ctrl: &Ctrl, qid: u16) -> Result<(Self, Decoder<KernelCrc>)> {
+        let psk = tls::psk(ctrl, qid)?;
         let socket = new_socket(ctrl).inspect_err(|error| {
             dev_err!(
                 ctrl.device(),
@@ -98,6 +101,10 @@ impl Connection {
                 error.to_errno()
             );
         })?;
+        let socket = Arc::new(socket, GFP_KERNEL)?;
+        if let Some(psk) = psk {
+            tls::start(ctrl, qid, &socket, psk).inspect_err(|_| socket.shutdown())?;
+        }
 
         let request = ICReq {
             pfv: PFV_1_0,
@@ -109,9 +116,8 @@ impl Connection {
             maxr2t: 0,
         };
         let mut decoder = Decoder::new(Role::Host);
-        let response = exchange(ctrl, qid, &socket, &request, &mut decoder).inspect_err(|_| {
-            socket.shutdown();
-        })?;
+        let response = exchange(ctrl, qid, &socket, &request, &mut decoder)
+            .inspect_err(|_| socket.shutdown())?;
         let layout = response.layout(&request).map_err(|error| {
             dev_err!(ctrl.device(), "queue {qid}: {error}\n");
             socket.shutdown();
@@ -121,7 +127,7 @@ impl Connection {
 
         let this = Self {
             ctrl: ctrl.to_ref(),
-            socket: Arc::new(socket, GFP_KERNEL)?,
+            socket,
             layout,
             maxh2cdata: response.maxh2cdata,
             broken: Atomic::new(false),
@@ -209,6 +215,9 @@ fn exchange(
                         "queue {qid}: failed to receive icresp, error {}\n",
                         error.to_errno()
                     );
+                    if let Ok(record) = socket.take_record() {
+                        dev_err!(ctrl.device(), "queue {qid}: {record}\n");
+                    }
                 })?;
                 bytes.len()
             }

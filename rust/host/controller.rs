@@ -126,10 +126,6 @@ impl Transport for Context {
     }
 
     fn create_ctrl(&self, options: &Options) -> Result<Host> {
-        if options.wants_tls() {
-            pr_err!("TLS is not supported on MPTCP sockets\n");
-            return Err(EOPNOTSUPP);
-        }
         let namespace = Namespace::current();
         let (remote, source) = parse_address(&namespace, options)?;
         if let Some(device) = options.host_iface() {
@@ -184,6 +180,7 @@ impl Controller for Host {
     }
 
     fn recover(ctrl: &Ctrl) {
+        ctrl.revoke_generated_psk();
         ctrl.stop_keep_alive();
         ctrl.flush_async_event();
         tear_down_io_queues(ctrl, false);
@@ -220,6 +217,7 @@ impl Controller for Host {
     }
 
     fn reset(ctrl: &Ctrl) {
+        ctrl.revoke_generated_psk();
         ctrl.stop();
         tear_down(ctrl, false);
         if !ctrl.change_state(State::Connecting) {

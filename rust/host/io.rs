@@ -43,6 +43,15 @@ const BUDGET: Delta = Delta::from_millis(1);
 /// How long to wait for memory that nobody announces, in ms.
 const PAUSE_MS: u32 = 10;
 
+/// Who sends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Whoever has a request, or has received what makes one.
+    Submitter,
+    /// The work of the queue.
+    Work,
+}
+
 impl Queue {
     /// Sends what there is: now, if this is the queue's CPU and nobody sends, or soon.
     pub(crate) fn flush(self: &Arc<Self>) {
@@ -50,16 +59,19 @@ impl Queue {
             return;
         }
         let next = match self.io_cpu.load().is_current() {
-            true => self.try_send().map(|(_, next)| next),
+            true => self.try_send(By::Submitter).map(|(_, next)| next),
             false => None,
         };
         self.wake(next.unwrap_or(Next::Work));
     }
 
-    /// Sends what there is, unless somebody sends already: then that one looks again. Returns who
-    /// works next.
-    fn try_send(&self) -> Option<(Progress, Next)> {
+    /// Sends what there is, unless somebody sends already: then that one looks again; or the work
+    /// has to do it. Returns who works next.
+    fn try_send(&self, by: By) -> Option<(Progress, Next)> {
         let mut sender = self.sender.try_lock()?;
+        if by == By::Submitter && sender.is_left_to_work() {
+            return None;
+        }
         let progress = sender.send(&self.inbox, &self.async_event);
         drop(sender);
         // Whoever found the sender taken left to us what had come by then. Pairs with the barriers
@@ -145,7 +157,9 @@ impl WorkItem<0> for Queue {
         let start = Instant::<Monotonic>::now();
         let next = loop {
             // Whoever sends at the moment looks again.
-            let (progress, next) = this.try_send().unwrap_or((Progress::Idle, Next::Nobody));
+            let (progress, next) = this
+                .try_send(By::Work)
+                .unwrap_or((Progress::Idle, Next::Nobody));
             let received = (*this.receiver.lock())
                 .as_mut()
                 .is_some_and(|receiver| receiver.receive(&this));

@@ -11,6 +11,7 @@
 //! | [`state`] | what a queue is, and what it may become |
 //! | [`io`], [`progress`] | who works when: submitters, the work of a queue, and what wakes it |
 //! | [`connection`] | opens a connection and exchanges ICReq and ICResp |
+//! | [`tls`] | encrypts a connection |
 //! | [`request`] | what a request carries, and what a command says of its data |
 //! | [`send`], [`batch`] | commands and data, many PDUs at a time |
 //! | [`async_event`] | Asynchronous Event Requests |
@@ -43,7 +44,8 @@
 //! 1. `Queue::state`: the connection comes and goes.
 //! 2. `Queue::receiver`.
 //! 3. `Queue::sender`.
-//! 4. the socket lock, inside [`Socket::send`](crate::abstractions::net::socket::Socket::send) and
+//! 4. if the connection is encrypted, the locks of kTLS, and
+//! 5. the socket lock, inside [`Socket::send`](crate::abstractions::net::socket::Socket::send) and
 //!    [`Socket::read`](crate::abstractions::net::socket::Socket::read).
 //!
 //! Requests are completed with the receiver and the socket lock held, as in the C driver. So
@@ -70,6 +72,7 @@ pub(crate) mod request;
 pub(crate) mod send;
 pub(crate) mod set_up;
 mod state;
+mod tls;
 
 use kernel::{
     cpu::nr_cpu_ids,

@@ -110,6 +110,13 @@ impl Sender {
         self.turn_away(inbox);
     }
 
+    /// Whether submitters must not send: kTLS takes a lock that user space holds when it allocates,
+    /// and so waits for block I/O, while blk-mq holds back the change of elevators for submitters.
+    pub(super) fn is_left_to_work(&self) -> bool {
+        let connection = self.connection.as_ref();
+        connection.is_some_and(|connection| connection.socket.is_tls())
+    }
+
     /// Sends what is in `inbox`, and an Asynchronous Event Request if `async_event` says so.
     pub(super) fn send(
         &mut self,

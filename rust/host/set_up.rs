@@ -27,13 +27,38 @@ const MAX_DEALS: u32 = 4;
 
 /// Connects the queues, and makes the controller live.
 pub(crate) fn set_up(ctrl: &Ctrl, new: bool) -> Outcome {
+    // The next attempt begins with another key: the controller may have forgotten this one.
+    set_up_queues(ctrl, new).inspect_err(|_| ctrl.revoke_generated_psk())
+}
+
+fn set_up_queues(ctrl: &Ctrl, new: bool) -> Outcome {
     set_up_admin_queue(ctrl, new)?;
-    let done = finish_set_up(ctrl, new);
+    let done = set_up_again_for_tls(ctrl).and_then(|()| finish_set_up(ctrl, new));
     if done.is_err() {
         ctrl.stop_keep_alive();
         tear_down_admin_queue(ctrl, new);
     }
     done
+}
+
+/// Whether the admin queue has only been connected to make a key for the next time.
+fn has_new_psk(ctrl: &Ctrl) -> bool {
+    ctrl.options().concat() && ctrl.negotiated_psk().is_none()
+}
+
+/// Connects the admin queue once more, encrypted with the key that authentication has just made, if
+/// the user asks for that (secure channel concatenation).
+fn set_up_again_for_tls(ctrl: &Ctrl) -> Outcome {
+    if !has_new_psk(ctrl) {
+        return Ok(());
+    }
+    ctrl.stop_keep_alive();
+    tear_down_admin_queue(ctrl, false);
+    if ctrl.configured_psk().is_none() {
+        dev_err!(ctrl.device(), "no PSK generated\n");
+        return Err(ENOKEY.into());
+    }
+    set_up_admin_queue(ctrl, false)
 }
 
 /// What follows when the admin queue works.
@@ -114,6 +139,7 @@ fn check_features(ctrl: &Ctrl) -> Outcome {
 
 fn set_up_admin_queue(ctrl: &Ctrl, new: bool) -> Outcome {
     let queue = ctrl.admin_queue()?;
+    ctrl.set_negotiated_psk(None);
     queue.open(ctrl)?;
     if new {
         ctrl.alloc_admin_tag_set().inspect_err(|_| queue.close())?;
@@ -135,6 +161,9 @@ fn set_up_admin_queue(ctrl: &Ctrl, new: bool) -> Outcome {
 }
 
 fn enable(ctrl: &Ctrl) -> Outcome {
+    if has_new_psk(ctrl) {
+        return Ok(());
+    }
     ctrl.enable()?;
     ctrl.unquiesce_admin_queue();
     ctrl.init_finish().inspect_err(|_| {
@@ -278,6 +307,7 @@ pub(crate) fn tear_down_admin_queue(ctrl: &Ctrl, remove: bool) {
     }
     ctrl.cancel_async_event();
     queue.close();
+    ctrl.set_negotiated_psk(None);
 }
 
 /// Tears a controller down that may still answer.

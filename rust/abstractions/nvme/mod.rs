@@ -14,6 +14,7 @@
 //! | [`blk_mq`] | `struct blk_mq_ops` |
 //! | [`ctrl`] | the controller: its parts, references, state |
 //! | `ctrl_setup` | what is asked of the core while a controller is set up and torn down |
+//! | [`ctrl_tls`] | the keys of a controller |
 //! | `ctrl_work` | recovery from errors, reconnection, reset |
 //! | `queue_map` | which CPUs' requests go to which I/O queue |
 //! | [`request`] | what a request carries, and when it is completed |
@@ -31,6 +32,7 @@ mod cancel;
 pub(crate) mod ctrl;
 pub(crate) mod ctrl_ops;
 mod ctrl_setup;
+pub(crate) mod ctrl_tls;
 mod ctrl_work;
 pub(crate) mod options;
 mod queue_map;

@@ -16,7 +16,8 @@ use crate::bindings;
 /// # Invariants
 ///
 /// The strings are NUL-terminated or null, and change in [`Options::set_trsvcid`] only. The number
-/// of I/O queues is the only other thing that the NVMe core changes while a controller exists.
+/// of I/O queues and the key that authentication makes are the only other things that the NVMe core
+/// changes while a controller exists.
 #[repr(transparent)]
 pub(crate) struct Options(Opaque<bindings::nvmf_ctrl_options>);
 
@@ -126,15 +127,14 @@ impl Options {
         /// The attempts to reconnect before giving up, or -1 for any number.
         max_reconnects: i32
     );
-
-    /// Whether the user asked for TLS, directly or after authentication.
-    pub(crate) fn wants_tls(&self) -> bool {
-        let raw = self.0.get();
-        // SAFETY: The options are valid.
-        let tls = unsafe { (*raw).tls };
-        // SAFETY: The options are valid.
-        tls || unsafe { (*raw).concat }
-    }
+    value_option!(
+        /// Whether connections are encrypted, with a key that is there.
+        tls: bool
+    );
+    value_option!(
+        /// Whether connections are encrypted, with a key that authentication makes.
+        concat: bool
+    );
 
     /// The NQN of this host.
     pub(crate) fn host_nqn(&self) -> &CStr {
