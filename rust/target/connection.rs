@@ -33,6 +33,7 @@ use kernel::{
 };
 
 use super::{
+    greeting::Greeting,
     io::Io,
     port::Port,
     transport::Target,
@@ -73,9 +74,11 @@ pub(super) struct QueueId {
 }
 
 /// How far a connection has come.
-enum State {
+pub(super) enum State {
     /// It has not done anything.
     New,
+    /// User space does a TLS handshake.
+    Greeting(Greeting),
     /// It works.
     Up(KBox<Io>),
     /// It has been released, and will not do anything any more.
@@ -107,7 +110,7 @@ pub(crate) struct Connection {
     #[pin]
     hooked: Mutex<Option<Hooked<Callbacks>>>,
     #[pin]
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     #[pin]
     io_work: Work<Connection, 0>,
     #[pin]
@@ -115,6 +118,9 @@ pub(crate) struct Connection {
     /// Queues `io_work`.
     #[pin]
     later_work: DelayedWork<Connection, 2>,
+    /// Ends the greeting.
+    #[pin]
+    deadline_work: DelayedWork<Connection, 3>,
 }
 
 impl_has_work! {
@@ -124,6 +130,7 @@ impl_has_work! {
 
 impl_has_delayed_work! {
     impl HasDelayedWork<Self, 2> for Connection { self.later_work }
+    impl HasDelayedWork<Self, 3> for Connection { self.deadline_work }
 }
 
 impl Connection {
@@ -161,15 +168,17 @@ impl Connection {
                 io_work <- new_work!("nvmet_mptcp::Connection::io_work"),
                 release_work <- new_work!("nvmet_mptcp::Connection::release_work"),
                 later_work <- new_delayed_work!("nvmet_mptcp::Connection::later_work"),
+                deadline_work <- new_delayed_work!("nvmet_mptcp::Connection::deadline_work"),
             }? Error),
             GFP_KERNEL,
         )?;
         target.add(connection.clone())?;
-        connection.hook().inspect_err(|_| connection.close())
+        let begun = connection.limit_greeting().and_then(|()| connection.hook());
+        begun.inspect_err(|_| connection.close())
     }
 
     /// Lets the socket tell the connection what happens.
-    fn hook(self: &Arc<Self>) -> Result {
+    pub(super) fn hook(self: &Arc<Self>) -> Result {
         let callbacks = Arc::new(Callbacks(self.clone()), GFP_KERNEL)?;
         {
             // A release that begins meanwhile, perhaps because of the first event, waits until the
@@ -180,13 +189,17 @@ impl Connection {
             }
             *hooked = Some(Hooked::new(self.socket.clone(), callbacks)?);
         }
-
         // What has happened before has not been told.
         if !self.socket.is_established() {
             return Err(ENOTCONN);
         }
         self.enqueue(self.wakeup.wake_for_data());
         Ok(())
+    }
+
+    /// Undoes [`Connection::hook`].
+    pub(super) fn unhook(&self) {
+        *self.hooked.lock() = None;
     }
 
     /// The queue that the connection has become; [`None`] if it is none yet.
@@ -207,12 +220,17 @@ impl Connection {
     /// Takes a command back from the core. From any context.
     pub(super) fn completed(self: &Arc<Self>, command: Completed) {
         self.inbox.push(command);
+        self.wake();
+    }
+
+    /// Has the work done. From any context.
+    pub(super) fn wake(self: &Arc<Self>) {
         self.enqueue(self.wakeup.wake());
     }
 
     /// Queues the work where [`Wakeup`] says, if it says so: then it is not queued, and will not be
     /// by others. From any context.
-    fn enqueue(self: &Arc<Self>, cpu: Option<i32>) {
+    pub(super) fn enqueue(self: &Arc<Self>, cpu: Option<i32>) {
         if let Some(cpu) = cpu {
             let io_queue = self.target.io_queue();
             let _ = io_queue.enqueue_on::<Arc<Self>, 0>(WorkCpu::new(cpu), self.clone());
@@ -221,15 +239,10 @@ impl Connection {
 
     /// Works until there is nothing to do, or for long enough. Returns whether to go on soon.
     fn work(self: &Arc<Self>, state: &mut State) -> bool {
-        if matches!(state, State::New) && !self.is_closing() {
+        if !matches!(state, State::Up(_)) && !self.is_closing() {
             // Not done when the connection is accepted, as `state` must not be locked there.
-            match Io::new(self) {
-                Ok(io) => *state = State::Up(io),
-                Err(error) => {
-                    pr_err!("queue {}: failed to set up: {error:?}\n", self.id);
-                    self.shutdown();
-                    return false;
-                }
+            if let Some(go_on) = self.begin(state) {
+                return go_on;
             }
         }
         let State::Up(io) = state else {
@@ -251,7 +264,7 @@ impl Connection {
     }
 
     /// Has the work done after a while.
-    fn work_later(self: &Arc<Self>) {
+    pub(super) fn work_later(self: &Arc<Self>) {
         let delay = msecs_to_jiffies(PAUSE_MS);
         let _ = self
             .target
@@ -291,9 +304,10 @@ impl WorkItem<1> for Connection {
     /// Takes the connection apart; runs once, on the core's workqueue.
     fn run(this: Arc<Self>) {
         // No more events.
-        let hooked = this.hooked.lock().take();
-        drop(hooked);
+        this.unhook();
         cancel_sync::<Self, 0>(&this);
+        cancel_delayed_sync::<Self, 3>(&this);
+        this.port.greeters().remove(&this);
         // No more commands: those that wait for data are forgotten, and those that the core has
         // are waited for.
         let state = core::mem::replace(&mut *this.state.lock(), State::Released);
@@ -309,7 +323,7 @@ impl WorkItem<2> for Connection {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
-        this.enqueue(this.wakeup.wake());
+        this.wake();
     }
 }
 

@@ -61,6 +61,9 @@ impl Fault {
             }
             Self::Lost(EPIPE | ECONNRESET) => pr_debug!("queue {queue}: connection lost\n"),
             Self::Lost(error) => pr_err!("queue {queue}: connection lost: {error:?}\n"),
+            Self::Record(record) if record.is_close() => {
+                pr_debug!("queue {queue}: closed by the host\n");
+            }
             Self::Record(record) => pr_err!("queue {queue}: {record}\n"),
         }
     }
@@ -75,6 +78,10 @@ impl Fault {
 
     /// Whether the controller cannot go on either: it can without a host that has gone.
     pub(super) fn is_fatal(&self) -> bool {
-        !matches!(self, Self::Lost(EPIPE | ECONNRESET))
+        match self {
+            Self::Lost(EPIPE | ECONNRESET) => false,
+            Self::Record(record) => !record.is_close(),
+            _ => true,
+        }
     }
 }

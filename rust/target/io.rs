@@ -33,6 +33,7 @@ use super::{
 };
 use crate::{
     abstractions::{
+        key::Psk,
         llist::{
             Fifo,
             Inbox, //
@@ -78,14 +79,17 @@ pub(super) struct Io {
 }
 
 impl Io {
-    /// For a new connection. May sleep.
+    /// For a new connection, which is encrypted with `psk` or not at all. May sleep.
     ///
     /// # Errors
     ///
     /// `ENOMEM`; `ENODEV` if its port has been disabled.
-    pub(super) fn new(connection: &Arc<Connection>) -> Result<KBox<Self>> {
+    pub(super) fn new(connection: &Arc<Connection>, psk: Option<Psk>) -> Result<KBox<Self>> {
         let (target, port) = (&connection.target, &connection.port);
-        let sq = SubQueue::new(connection.clone(), port.handle())?;
+        let mut sq = SubQueue::new(connection.clone(), port.handle())?;
+        if let Some(psk) = psk {
+            sq.set_psk(psk);
+        }
         let this = Self {
             id: connection.id,
             receiver: Receiver::new(Limits::CONNECT)?,
@@ -129,7 +133,7 @@ impl Io {
 
     /// Receives, executes and sends once. Returns whether there was anything to do.
     fn turn(&mut self, connection: &Connection) -> Result<bool, Fault> {
-        let received = connection.wakeup.look() && self.receive(&connection.socket)?;
+        let received = connection.wakeup.look() && self.receive(connection)?;
         self.execute(connection);
         self.take_done(&connection.inbox);
         let sent = self.send(&connection.socket)?;

@@ -11,6 +11,7 @@
 //! | `transport.rs` | [`Target`]: the transport, and all connections that there are |
 //! | `port.rs` | a port that listens |
 //! | `connection.rs` | a connection, which becomes a queue: how it begins and ends |
+//! | `greeting.rs` | what comes before, on a port that knows TLS |
 //! | `wakeup.rs` | when and where its work is done |
 //! | `io.rs` | one turn of that: receive, execute, send |
 //! | `fault.rs` | why there is no other turn, and who is told |
@@ -67,6 +68,7 @@
 //! | `nvmet_config_sem`, `nvmet_{subsys, ctrl}::lock` | (the core's) | executing, [`Transport`] |
 //! | `Port::listener` | the listening socket | accepting, which adds a connection |
 //! | `Connection::hooked` | the socket callbacks of a connection | installing them |
+//! | `Greeters::waiting` | the list of connections before their handshake | changing it |
 //! | `Target::connections` | the list of connections | shutting sockets down |
 //! | socket lock | the connection as the network sees it | parsing what has been received |
 //!
@@ -89,6 +91,7 @@ mod budget;
 mod commands;
 mod connection;
 mod fault;
+mod greeting;
 mod io;
 mod limits;
 mod payload;

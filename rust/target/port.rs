@@ -21,6 +21,7 @@ use kernel::{
 
 use super::{
     connection::Connection,
+    greeting::Greeters,
     limits::{
         self,
         MAX_DATA, //
@@ -40,7 +41,8 @@ use crate::abstractions::{
         self,
         port::{
             Port as Settings,
-            PortHandle, //
+            PortHandle,
+            Tls, //
         }, //
     },
     workqueue::cancel_sync, //
@@ -56,6 +58,9 @@ pub(crate) struct Port {
     handle: PortHandle<Target>,
     id: u16,
     addr: SockAddr,
+    tls: Option<Tls>,
+    #[pin]
+    greeters: Greeters,
     /// `None` before and after it listens.
     #[pin]
     listener: Mutex<Option<Listener<Callbacks>>>,
@@ -72,8 +77,7 @@ impl Port {
     ///
     /// # Errors
     ///
-    /// `EINVAL` for an address that is none, `EOPNOTSUPP` if TLS is asked for, `EADDRINUSE` and
-    /// whatever else the network says.
+    /// `EINVAL` for an address that is none, `EADDRINUSE` and whatever else the network says.
     pub(super) fn start(
         target: Arc<Target>,
         settings: &mut Settings<'_, Target>,
@@ -87,10 +91,6 @@ impl Port {
             .inspect_err(|_| {
                 pr_err!("port {id}: malformed address {traddr:?} or service {trsvcid:?}\n");
             })?;
-        if settings.wants_tls() {
-            pr_err!("port {id}: addr_tsas tls1.3 is not supported over MPTCP\n");
-            return Err(EOPNOTSUPP);
-        }
         let inline_data_size = settings.inline_data_size();
         if inline_data_size.is_some_and(|bytes| bytes > MAX_DATA) {
             pr_warn!("port {id}: param_inline_data_size is too large, reducing to {MAX_DATA}\n");
@@ -103,6 +103,8 @@ impl Port {
                 handle: settings.handle(),
                 id,
                 addr,
+                tls: settings.tls(),
+                greeters <- Greeters::new(),
                 listener <- new_mutex!(None, "nvmet_mptcp::Port::listener"),
                 accept_work <- new_work!("nvmet_mptcp::Port::accept_work"),
             }),
@@ -152,6 +154,16 @@ impl Port {
     /// What the core knows the port by.
     pub(super) fn handle(&self) -> &PortHandle<Target> {
         &self.handle
+    }
+
+    /// What connections are encrypted with, if they are.
+    pub(super) fn tls(&self) -> Option<Tls> {
+        self.tls
+    }
+
+    /// The connections that do not work yet, if the port knows TLS.
+    pub(super) fn greeters(&self) -> &Greeters {
+        &self.greeters
     }
 
     /// Whether the port listens on all addresses, so that its own says nothing.

@@ -7,6 +7,7 @@
 use kernel::prelude::*;
 
 use super::{
+    connection::Connection,
     fault::Fault,
     io::Io,
     limits::MAX_DATA,
@@ -22,7 +23,7 @@ use crate::{
         net::{
             read::Found,
             skb::SkbReader,
-            socket::Socket, //
+            tls_record::Record, //
         },
         nvmet::{
             command::{
@@ -81,6 +82,8 @@ pub(super) struct Receiver {
     waiting: Fifo<Request>,
     /// Commands that have all of their data.
     ready: Fifo<Request>,
+    /// There was a record of TLS of a type that is not known here, and the log says so.
+    strange: bool,
 }
 
 impl Receiver {
@@ -101,6 +104,7 @@ impl Receiver {
             awaited: KVVec::new(),
             waiting: Fifo::new(),
             ready: Fifo::new(),
+            strange: false,
         };
         receiver.reserve(1)?;
         Ok(receiver)
@@ -158,11 +162,24 @@ impl Io {
     /// # Errors
     ///
     /// If the peer breaks the protocol, or the connection is lost. It is of no use then.
-    pub(super) fn receive(&mut self, socket: &Socket) -> Result<bool, Fault> {
-        match socket.read(|skb| self.feed(skb))? {
+    pub(super) fn receive(&mut self, connection: &Connection) -> Result<bool, Fault> {
+        let socket = &connection.socket;
+        let found = socket.read(|skb| self.feed(skb))?;
+        if found != Found::Nothing && socket.is_tls() {
+            // More may follow, of which nobody tells. The work, which this is, looks once more.
+            let _ = connection.wakeup.wake_for_data();
+        }
+        match found {
             Found::Nothing => Ok(false),
             Found::Data => Ok(true),
-            Found::Record(record) => Err(Fault::Record(record)),
+            Found::Record(record @ Record::Alert { .. }) => Err(Fault::Record(record)),
+            Found::Record(record) => {
+                if !self.receiver.strange {
+                    pr_err!("queue {}: {record}\n", self.id);
+                }
+                self.receiver.strange = true;
+                Ok(true)
+            }
         }
     }
 

@@ -29,9 +29,21 @@ use kernel::{
 
 use super::transport::Transport;
 use crate::{
-    abstractions::net::address::Family,
+    abstractions::{
+        key::KeySerial,
+        net::address::Family, //
+    },
     bindings, //
 };
+
+/// What a port wants of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tls {
+    /// Whether hosts have to use it (`addr_treq` is `required`).
+    pub(crate) required: bool,
+    /// Where keys are looked up.
+    pub(crate) keyring: Option<KeySerial>,
+}
 
 /// A port that is being enabled.
 ///
@@ -95,11 +107,21 @@ impl<'a, T: Transport> Port<'a, T> {
         text(&self.addr().trsvcid)
     }
 
-    /// Whether connections are to be encrypted (`addr_tsas` is `tls1.3`).
-    pub(crate) fn wants_tls(&self) -> bool {
+    /// What connections are encrypted with (`addr_tsas` is `tls1.3`), if they are.
+    pub(crate) fn tls(&self) -> Option<Tls> {
         // SAFETY: Every variant of the union is bytes.
         let tcp = unsafe { self.addr().tsas.tcp.as_ref() };
-        u32::from(tcp.sectype) == bindings::NVMF_TCP_SECTYPE_TLS13
+        if u32::from(tcp.sectype) != bindings::NVMF_TCP_SECTYPE_TLS13 {
+            return None;
+        }
+        let channel = bindings::NVMF_TREQ_REQUIRED | bindings::NVMF_TREQ_NOT_REQUIRED;
+        // SAFETY: By the invariant the port is valid, and the field does not change.
+        let keyring = unsafe { (*self.raw.as_ptr()).keyring };
+        Some(Tls {
+            required: u32::from(self.addr().treq) & channel == bindings::NVMF_TREQ_REQUIRED,
+            // SAFETY: The port has a reference to it, or the field is null.
+            keyring: unsafe { KeySerial::of(keyring) },
+        })
     }
 
     /// How much data a capsule of an I/O queue may hold in bytes; [`None`] if the administrator

@@ -22,7 +22,16 @@ use super::{
     },
     transport::Transport, //
 };
-use crate::bindings;
+use crate::{
+    abstractions::key::Psk,
+    bindings, //
+};
+
+/// How long a TLS handshake may take in seconds: the parameter `tls_handshake_timeout`.
+pub(crate) fn handshake_timeout_secs() -> u32 {
+    // SAFETY: C reads a number.
+    unsafe { bindings::helper_nvmet_tls_handshake_timeout() }
+}
 
 /// A controller, by identity: what it was when a queue was connected to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +113,15 @@ impl<T: Transport> SubQueue<T> {
         Ok(Self(inner))
     }
 
+    /// Lets the core know the key that the connection is encrypted with. Once, and before a command
+    /// is executed.
+    pub(crate) fn set_psk(&mut self, psk: Psk) {
+        // SAFETY: The queue is alive, and has no key yet. The core looks at the field when it
+        // executes a command, which borrows `self` mutably, too. It gives the reference up in
+        // `drop`.
+        unsafe { bindings::helper_nvmet_sq_set_tls_key(self.sq_raw(), psk.into_raw()) };
+    }
+
     /// The submission queue as C knows it.
     pub(super) fn sq_raw(&self) -> *mut bindings::nvmet_sq {
         self.0.sq.get()
@@ -153,6 +171,8 @@ impl<T: Transport> Drop for SubQueue<T> {
     fn drop(&mut self) {
         // SAFETY: By the invariant it is initialised; it is not used again.
         unsafe { bindings::nvmet_sq_destroy(self.0.sq.get()) };
+        // SAFETY: The memory of the queue is still there, and no controller refers to it any more.
+        unsafe { bindings::helper_nvmet_sq_put_tls_key(self.0.sq.get()) };
         // SAFETY: By the invariant it is initialised. The reference from then is ours.
         unsafe { bindings::nvmet_cq_put(self.0.cq.get()) };
     }

@@ -121,5 +121,8 @@ impl<T: Transport> Drop for Registration<T> {
         // Controllers whose last connection was released may have work under way that calls the
         // operations, and so may be the end of that release itself.
         flush_workqueue();
+        // SAFETY: This task may sleep. The task that has told of the end of the last TLS handshake
+        // may still be on its way out of this module; afterwards it is not.
+        unsafe { bindings::helper_synchronize_rcu_tasks() };
     }
 }
