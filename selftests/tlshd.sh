@@ -25,19 +25,6 @@ undo()
 	tail -n 6 "$TMP/tlshd.host.log" "$TMP/tlshd.target.log"
 }
 
-# start host|target: as it has to be for the protocol of that end
-start()
-{
-	local protocol=$HOST_TR
-
-	[ "$1" = host ] || protocol=$PORT_TR
-	if [ "$protocol" = mptcp ]; then
-		tlshd_start "$1" "$LIBRARY"
-	else
-		tlshd_start "$1"
-	fi
-}
-
 # as_agreed: both ends have got back what they sent, and know each other
 as_agreed()
 {
@@ -284,15 +271,6 @@ without_library()
 	failed_with "$EOPNOTSUPP" "$EOPNOTSUPP"
 }
 
-# what_is_tested: the library, as it would be installed
-what_is_tested()
-{
-	make -C "$USERSPACE/tlshd" BUILD="$TMP" PREFIX="$TMP/usr" UNITDIR="$TMP/units" install &&
-		LIBRARY=$(sed -n 's/^Environment=LD_PRELOAD=//p' \
-			"$TMP/units/tlshd.service.d/mptcp.conf") &&
-		[ -s "$LIBRARY" ]
-}
-
 # credentials: keys, right ones and wrong ones; certificates
 credentials()
 {
@@ -303,18 +281,15 @@ credentials()
 		tlshd_config
 }
 
-USERSPACE=${USERSPACE:-$SELFTESTS/../userspace}
-[ -d "$USERSPACE/tlshd" ] ||
-	skip "the library for tlshd is not in $USERSPACE: USERSPACE= says where"
 links_up
 modprobe nvme_keyring && test_module tls_hello || bail "modules are missing"
-what_is_tested >"$TMP/log" 2>&1 || bail "$(cat "$TMP/log")"
+tlshd_library
 credentials >"$TMP/log" 2>&1 || bail "$(cat "$TMP/log")"
 
 touch "$TMP/tlshd.host.log" "$TMP/tlshd.target.log"
 t "without tlshd there is no handshake" no_tlshd
-start host
-start target
+tlshd_start_for host
+tlshd_start_for target
 t "a key of 32 bytes" psk_32
 t "a wrong key is refused" psk_wrong
 t "certificates" certificates

@@ -22,6 +22,33 @@ tlshd_start()
 		bail "tlshd does not start: $(cat "$log")"
 }
 
+# tlshd_library: build and install, as an administrator would, what lets tlshd
+# serve MPTCP sockets
+tlshd_library()
+{
+	local userspace=${USERSPACE:-$SELFTESTS/../userspace}
+
+	[ -d "$userspace/tlshd" ] ||
+		skip "the library for tlshd is not in $userspace: USERSPACE= says where"
+	make -C "$userspace/tlshd" BUILD="$TMP" PREFIX="$TMP/usr" UNITDIR="$TMP/units" install \
+		>"$TMP/log" 2>&1 || bail "$(cat "$TMP/log")"
+	LIBRARY=$(sed -n 's/^Environment=LD_PRELOAD=//p' "$TMP/units/tlshd.service.d/mptcp.conf")
+	[ -s "$LIBRARY" ] || bail "there is no library for tlshd"
+}
+
+# tlshd_start_for host|target: as it has to be for the protocol of that end
+tlshd_start_for()
+{
+	local protocol=$HOST_TR
+
+	[ "$1" = host ] || protocol=$PORT_TR
+	if [ "$protocol" = mptcp ]; then
+		tlshd_start "$1" "$LIBRARY"
+	else
+		tlshd_start "$1"
+	fi
+}
+
 # tlshd_stop host|target
 tlshd_stop()
 {

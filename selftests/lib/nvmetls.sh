@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Keys of NVMe, and encrypted queues; sourced by the tests of TLS, after
+# lib/tlshd.sh.
+
+# Port 1 wants TLS of everybody.
+target_up()
+{
+	target_clear
+	backends_clear
+	backend mem 256 memory_backed=1 discard=1 &&
+		subsystem "$NQN" /dev/mem &&
+		port 1 "$ADDR" "$PORT" addr_tsas=tls1.3 &&
+		publish 1 "$NQN" &&
+		target_extra
+}
+
+# tls_up: links, drivers, keys, a target; all but a tlshd that runs
+tls_up()
+{
+	links_up
+	need_modules
+	tlshd_library
+	tlshd_config >"$TMP/log" 2>&1 || bail "$(cat "$TMP/log")"
+	keys || bail "cannot make keys"
+	touch "$TMP/tlshd.host.log" "$TMP/tlshd.target.log"
+	# shellcheck disable=SC2034 # for t
+	RESTORE=target_up
+	target_up || bail "cannot set up an $PORT_TR target with TLS on $ADDR:$PORT"
+}
+
+# nvme_key HMAC IDENTITY_VERSION [KEYRING]: a new key as administrators make it;
+# prints its serial
+nvme_key()
+{
+	local text serial
+
+	text=$(nvme gen-tls-key --hmac="$1" --hostnqn="$HOSTNQN" --subsysnqn="$NQN") &&
+		serial=$(nvme check-tls-key --hostnqn="$HOSTNQN" --subsysnqn="$NQN" \
+			--identity="$2" --keyring="${3:-.nvme}" --insert --keydata="$text") || return
+	echo $((16#$(grep -oE '[0-9a-f]{8}' <<<"$serial" | tail -n 1)))
+}
+
+# nvme_keyring: the serial of NVMe's own
+nvme_keyring()
+{
+	echo $((16#$(awk '$8 == "keyring" && $9 == ".nvme:" { print $1 }' /proc/keys)))
+}
+
+# identity KEY: by which the other side finds it
+identity()
+{
+	keyctl rdescribe "$1" | cut -d';' -f5-
+}
+
+# keys: one in NVMe's own keyring, for both sides; another one of the same
+# identity elsewhere, for the host; and none
+keys()
+{
+	# shellcheck disable=SC2034 # for the tests
+	KEY=$(nvme_key 1 1) && [ "$KEY" -gt 0 ] &&
+		EMPTY_RING=$(keyring empty) && WRONG_RING=$(keyring wrong) &&
+		psk "$WRONG_RING" "$(identity "$KEY")" 32 >/dev/null
+}
+
+# said_so TEXT: the kernel, in this subtest
+said_so()
+{
+	log_since_mark | matches -F -e "$1"
+}
+
+said()
+{
+	said_so "$1" || fail "the kernel has not said '$1'"
+}
+
+has_attr()
+{
+	if [ -e "$SYS/$1/$2" ]; then echo yes; else echo no; fi
+}
+
+# is_encrypted CONTROLLER: all its queues are, on both sides
+is_encrypted()
+{
+	expect "encrypted connections of the host" "$(attr "$1" queue_count)" "$(tls_sockets host)"
+	expect "encrypted connections of the target" "$(attr "$1" queue_count)" \
+		"$(tls_sockets target)"
+}
+
+# target_key: of the admin queue of the only controller, as the target shows it
+target_key()
+{
+	cat /sys/kernel/debug/nvmet/*/ctrl*/tls_key
+}
+
+# attach_at [OPTION,...]: to another port of the target, $ON
+attach_at()
+{
+	fabrics "traddr=$ADDR,trsvcid=$ON,nqn=$NQN${1:+,$1}"
+}
+
+nobody_encrypted()
+{
+	[ "$(tls_sockets host)$(tls_sockets target)" = 00 ]
+}
+
+works_still()
+{
+	local ctrl
+
+	ctrl=$(attach_raw tls)
+	is_encrypted "$ctrl"
+	detach "$ctrl"
+	wait_for 20 "no connection is encrypted" nobody_encrypted
+}
