@@ -7,6 +7,7 @@
 #   root-KEY/            Debian root folder with every tool (scripts/root/make)
 #   linux-source-7.3/    the kernel source, patched (scripts/kernel/source)
 #   build, build-debug/  its object trees (scripts/kernel/build)
+#   libnvme-KEY/         libnvme with our patches (scripts/libnvme/build)
 #   kselftests/          some of the kernel's own selftests (scripts/kernel/selftests)
 #   work/CLONE/          what one clone built (scripts/modules/build)
 #   cargo, cargo-target/ the wire tests' crates and objects
@@ -81,6 +82,13 @@ variant_suffix()
 root_dir()
 {
 	printf '%s/root-%s' "$CACHE" "$(key "$TOP/scripts/root/packages" "$TOP/scripts/root/make" </dev/null)"
+}
+
+# What nvme-cli runs with in the VM, named by what it is built from
+libnvme_dir()
+{
+	printf '%s/libnvme-%s' "$CACHE" "$(root_dir | key "$TOP"/patches/libnvme/*.patch \
+		"$TOP/userspace/libnvme/build" "$TOP/scripts/libnvme/build")"
 }
 
 # lock NAME [shared]: held until the script ends. A set-up that two terminals
