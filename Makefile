@@ -48,7 +48,7 @@ $(addprefix check-,$(checks)): check-%:
 
 .PHONY: modules
 modules: ## build the modules, for the VM or for your own kernel: make modules KDIR=/path
-	@scripts/$(if $(KDIR),modules-kdir $(KDIR),setup)
+	@scripts/$(if $(KDIR),modules/kdir '$(KDIR)',setup)
 
 .PHONY: graft
 graft: ## put the drivers into a patched kernel tree: make graft LINUX=/path
