@@ -7,6 +7,12 @@ HOSTID=7c2d2f4e-0d1f-4f59-9a57-2b7b0f6c9d01
 IDENTITY_OPTIONS=hostnqn=$HOSTNQN,hostid=$HOSTID
 SYS=/sys/class/nvme
 
+# cli_knows: the library that nvme-cli runs with knows the transport
+cli_knows()
+{
+	grep -qw "$HOST_TR" "$(ldd "$(command -v nvme)" | awk '$1 ~ /^libnvme\.so/ { print $3 }')"
+}
+
 # attach [OPTION...]: stock `nvme connect` to $NQN; prints the controller.
 attach()
 {
@@ -20,8 +26,8 @@ attach_to()
 		--hostid "$HOSTID" -o json "${@:2}" | jq -r .device
 }
 
-# attach_raw [OPTION,...]: the same without nvme-cli, which does not pass all
-# options on for a transport that it does not know.
+# attach_raw [OPTION,...]: the same without nvme-cli, whose library may not know
+# the transport, and then does not pass all options on.
 attach_raw()
 {
 	fabrics "traddr=$ADDR,trsvcid=$PORT,nqn=$NQN${1:+,$1}"
