@@ -5,7 +5,7 @@
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 
-checks := rustfmt clippy wire checkpatch shellcheck layers
+checks := rustfmt clippy wire checkpatch shellcheck layers install
 
 .PHONY: help
 help: ## show this list
@@ -49,6 +49,14 @@ $(addprefix check-,$(checks)): check-%:
 .PHONY: modules
 modules: ## build the modules, for the VM or for your own kernel: make modules KDIR=/path
 	@scripts/$(if $(KDIR),modules/kdir '$(KDIR)',setup)
+
+.PHONY: install
+install: ## put modules, library, rules, units and man page on this machine: KDIR= PREFIX= DESTDIR=
+	@scripts/install
+
+.PHONY: uninstall
+uninstall: ## take that back
+	@scripts/install uninstall
 
 .PHONY: graft
 graft: ## put the drivers into a patched kernel tree: make graft LINUX=/path

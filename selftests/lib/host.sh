@@ -7,10 +7,16 @@ HOSTID=7c2d2f4e-0d1f-4f59-9a57-2b7b0f6c9d01
 IDENTITY_OPTIONS=hostnqn=$HOSTNQN,hostid=$HOSTID
 SYS=/sys/class/nvme
 
-# cli_knows: the library that nvme-cli runs with knows the transport
+# cli_library: the one that nvme-cli runs with
+cli_library()
+{
+	ldd "$(command -v nvme)" | awk '$1 ~ /^libnvme\.so/ { print $3 }'
+}
+
+# cli_knows: it knows the transport
 cli_knows()
 {
-	grep -qw "$HOST_TR" "$(ldd "$(command -v nvme)" | awk '$1 ~ /^libnvme\.so/ { print $3 }')"
+	grep -qw "$HOST_TR" "$(cli_library)"
 }
 
 # attach [OPTION...]: stock `nvme connect` to $NQN; prints the controller.
