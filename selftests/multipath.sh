@@ -219,6 +219,10 @@ target_extra()
 }
 
 setup
+# As long as all is done at once, a path with a shorter queue is the first one.
+for ((i = 1; i <= LINKS; i++)); do
+	shape "$i" rate $((100 / SLOW))mbit
+done
 t "round-robin" both_used round-robin
 t "queue-depth" both_used queue-depth
 t "numa" numa
