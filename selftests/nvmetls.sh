@@ -9,19 +9,6 @@
 # shellcheck source-path=SCRIPTDIR source=lib/nvmetls.sh
 . "$SELFTESTS/lib/nvmetls.sh"
 
-# What tlshd had to say is shown if a subtest fails.
-undo()
-{
-	[ ${#TLSHD[@]} = 0 ] || kill -CONT "${TLSHD[@]}"
-	tail -n 4 "$TMP/tlshd.host.log" "$TMP/tlshd.target.log"
-}
-
-target_extra()
-{
-	port 2 "$ADDR" 4421 addr_tsas=tls1.3 addr_treq="not required" && publish 2 "$NQN" &&
-		port 3 "$ADDR" 4422 && publish 3 "$NQN"
-}
-
 works()
 {
 	local ctrl

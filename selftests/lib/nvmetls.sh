@@ -15,6 +15,20 @@ target_up()
 		target_extra
 }
 
+# What tlshd had to say is shown if a subtest fails.
+undo()
+{
+	[ ${#TLSHD[@]} = 0 ] || kill -CONT "${TLSHD[@]}"
+	tail -n 4 "$TMP/tlshd.host.log" "$TMP/tlshd.target.log"
+}
+
+# Port 2 leaves it to the host, port 3 knows nothing of it.
+target_extra()
+{
+	port 2 "$ADDR" 4421 addr_tsas=tls1.3 addr_treq="not required" && publish 2 "$NQN" &&
+		port 3 "$ADDR" 4422 && publish 3 "$NQN"
+}
+
 # tls_up: links, drivers, keys, a target; all but a tlshd that runs
 tls_up()
 {
