@@ -12,7 +12,8 @@ nvme_cli()
 {
 	# shellcheck disable=SC2016 # for the inner shell
 	STRACE=${STRACE:-} in_host unshare --mount bash -c 'mount --bind "$1" /etc/hosts &&
-		mount --bind "$2" /etc/nvme && exec $STRACE nvme "${@:3}"' - "$TMP/hosts" "$ETC" "$@"
+		mount --bind "$2" /etc/nvme && exec $STRACE nvme "${@:3}"' \
+		- "$TMP/hosts" "$ETC" "$@"
 }
 
 # etc: the files that nvme-cli reads are fresh, with the names of the host
@@ -173,7 +174,8 @@ already()
 	local said
 
 	said=$(expect_failure "connect $*" nvme_cli connect -t "$HOST_TR" -n "$NQN" "$@")
-	[[ $said == *"already connected"* ]] || fail "connect $*: expected 'already connected', got: $said"
+	[[ $said == *"already connected"* ]] ||
+		fail "connect $*: expected 'already connected', got: $said"
 }
 
 # By addresses, not by strings: what the kernel has chosen by itself counts.

@@ -86,7 +86,8 @@ each_kind()
 			ctrl=$(attach_raw "tls,tls_key=$key") || fail "hash $hmac, version $version"
 			is_encrypted "$ctrl"
 			expect "tls_key" "$(printf '%08x' "$key")" "$(attr "$ctrl" tls_key)"
-			fio_verify "$(disk "$ctrl")" --bsrange=512-64k --iodepth=16 --size=64m --io_size=1m
+			fio_verify "$(disk "$ctrl")" --bsrange=512-64k --iodepth=16 --size=64m \
+				--io_size=1m
 			detach "$ctrl"
 			keyctl unlink "$key" "$(nvme_keyring)"
 		done

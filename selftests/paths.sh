@@ -209,7 +209,8 @@ wrong_configurations()
 	for line in '# nothing' 'limits subflows many' 'limits subflows 99' 'limits colour 3'; do
 		echo "$line" >"$TMP/wrong.conf"
 		[ "${line%% *}" != limits ] || echo h2 >>"$TMP/wrong.conf"
-		RUNTIME_DIRECTORY=$TMP/run expect_failure "'$line'" in_host "$PATHS" "$TMP/wrong.conf" |
+		RUNTIME_DIRECTORY=$TMP/run expect_failure "'$line'" \
+			in_host "$PATHS" "$TMP/wrong.conf" |
 			matches "wrong.conf" || fail "'$line': the message does not name the file"
 	done
 }

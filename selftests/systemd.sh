@@ -49,7 +49,8 @@ rules()
 	[ "$HOST_TR" = mptcp ] || vendors=/usr/lib/udev/rules.d/71-nvmf-netapp.rules
 	mkdir -p "$RULES"
 	sed "s:/usr/bin/systemctl:/bin/bash $TMP/systemctl:" \
-		/usr/lib/udev/rules.d/70-nvmf-autoconnect.rules >"$RULES/70-selftest-connect.rules" &&
+		/usr/lib/udev/rules.d/70-nvmf-autoconnect.rules \
+		>"$RULES/70-selftest-connect.rules" &&
 		cp "$vendors" "$RULES/71-selftest-vendors.rules" && udevadm control --reload
 }
 
@@ -140,7 +141,8 @@ paths_after_boot()
 	expect "the service" active "$(in_container is-active nvme-mptcp-paths.service)"
 	expect "limits" "add_addr_accepted 8 subflows 8" "$(in_host ip mptcp limits show | xargs)"
 	in_container restart nvme-mptcp-paths.service
-	expect "the service after a restart" active "$(in_container is-active nvme-mptcp-paths.service)"
+	expect "the service after a restart" active \
+		"$(in_container is-active nvme-mptcp-paths.service)"
 }
 
 controllers_after_boot()
@@ -184,12 +186,14 @@ vendor()
 
 target_extra()
 {
-	echo "NetApp ONTAP Controller" >"$NVMET/subsystems/$NQN/attr_model" && port 2 0.0.0.0 8009 &&
+	echo "NetApp ONTAP Controller" >"$NVMET/subsystems/$NQN/attr_model" &&
+		port 2 0.0.0.0 8009 &&
 		publish 2 "$NQN"
 }
 
 USERSPACE=${USERSPACE:-$SELFTESTS/../userspace}
-[ -e "$USERSPACE/Makefile" ] || skip "what make install installs is not in $USERSPACE: USERSPACE= says where"
+[ -e "$USERSPACE/Makefile" ] ||
+	skip "what make install installs is not in $USERSPACE: USERSPACE= says where"
 [ -x /usr/lib/systemd/systemd ] || skip "there is no systemd"
 cli_knows || [ -n "${LD_LIBRARY_PATH:-}" ] ||
 	skip "the libnvme of this machine does not know $HOST_TR: patches/libnvme"

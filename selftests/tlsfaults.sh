@@ -128,7 +128,8 @@ key_update()
 	key=$(printf %s "$text" | keyctl padd psk "$identity" "$(nvme_keyring)")
 	rm -f "$fifo"
 	mkfifo "$fifo"
-	in_host openssl s_client -connect "$ADDR:$PORT" -tls1_3 -ciphersuites TLS_AES_128_GCM_SHA256 \
+	in_host openssl s_client -connect "$ADDR:$PORT" \
+		-tls1_3 -ciphersuites TLS_AES_128_GCM_SHA256 \
 		-psk "$(printf %s "$text" | od -An -v -tx1 | tr -d ' \n')" \
 		-psk_identity "$identity" <"$fifo" &
 	pid=$!

@@ -51,7 +51,8 @@ nvme_key()
 
 	text=$(nvme gen-tls-key --hmac="$1" --hostnqn="$HOSTNQN" --subsysnqn="$NQN") &&
 		serial=$(nvme check-tls-key --hostnqn="$HOSTNQN" --subsysnqn="$NQN" \
-			--identity="$2" --keyring="${3:-.nvme}" --insert --keydata="$text") || return
+			--identity="$2" --keyring="${3:-.nvme}" \
+			--insert --keydata="$text") || return
 	echo $((16#$(grep -oE '[0-9a-f]{8}' <<<"$serial" | tail -n 1)))
 }
 
