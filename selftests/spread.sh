@@ -31,12 +31,6 @@ rates()
 	rate "$2" randwrite >>"$TMP/$1.writes"
 }
 
-# median NAME.WORK
-median()
-{
-	sort -n "$TMP/$1" | sed -n "$(((CONNECTIONS + 1) / 2))p"
-}
-
 # best_policy CONTROLLER: for all paths of its subsystem
 best_policy()
 {
@@ -62,7 +56,7 @@ four_paths()
 		nvme disconnect -n "$PATHS_NQN" >&2
 	done
 	note "four paths of nvme-tcp, queue-depth:" \
-		"mixed $(median paths.mixed), writes $(median paths.writes) kB/s"
+		"mixed $(median "$TMP/paths.mixed"), writes $(median "$TMP/paths.writes") kB/s"
 }
 
 # ours NAME SVCID SUBFLOWS MIXED WRITES: of each connection; and how many per cent
@@ -77,7 +71,7 @@ ours()
 		rates "$1" "$(disk "$ctrl" 2)"
 		detach "$ctrl"
 	done
-	note "$1: mixed $(median "$1.mixed"), writes $(median "$1.writes") kB/s"
+	note "$1: mixed $(median "$TMP/$1.mixed"), writes $(median "$TMP/$1.writes") kB/s"
 	at_least "$4" "$1.mixed" paths.mixed
 	at_least "$5" "$1.writes" paths.writes
 }
@@ -93,8 +87,8 @@ at_least()
 {
 	local got want
 
-	got=$(median "$2")
-	want=$(($(median "$3") * $1 / 100))
+	got=$(median "$TMP/$2")
+	want=$(($(median "$TMP/$3") * $1 / 100))
 	[ "$got" -ge "$want" ] || fail "$2: $got kB/s, expected $want: $1 % of $3"
 }
 

@@ -49,12 +49,6 @@ all_links()
 	xargs -n1 <<<"$parts" | sort -n | sed -n 1p >>"$TMP/parts"
 }
 
-# median rates|parts
-median()
-{
-	sort -n "$TMP/$1" | sed -n "$(((CONNECTIONS + 1) / 2))p"
-}
-
 # aggregation TENTHS SHARE READ_OR_WRITE SIZE DEPTH: all links together carry
 # at least TENTHS/10 of what one does, and each of them SHARE per cent of that
 aggregation()
@@ -66,11 +60,11 @@ aggregation()
 	for ((n = 0; n < CONNECTIONS; n++)); do
 		all_links "${@:3}"
 	done
-	note "${*:3}: one link $one bytes/s, $LINKS links $(median rates)"
-	[ $(($(median rates) * 10)) -ge $((one * $1)) ] ||
-		fail "expected $1/10 of the $one bytes/s of one link, got $(median rates)"
-	[ "$(median parts)" -ge "$2" ] ||
-		fail "expected $2 % of the bytes or more on each link, got $(median parts)"
+	note "${*:3}: one link $one bytes/s, $LINKS links $(median "$TMP/rates")"
+	[ $(($(median "$TMP/rates") * 10)) -ge $((one * $1)) ] ||
+		fail "expected $1/10 of the $one bytes/s of one link, got $(median "$TMP/rates")"
+	[ "$(median "$TMP/parts")" -ge "$2" ] ||
+		fail "expected $2 % of the bytes or more on each link, got $(median "$TMP/parts")"
 }
 
 target_extra()

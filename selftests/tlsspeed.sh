@@ -29,12 +29,6 @@ connection()
 	detach "$ctrl"
 }
 
-# median FILE
-median()
-{
-	sort -n "$1" | sed -n "$(((CONNECTIONS + 1) / 2))p"
-}
-
 # cost READ_OR_WRITE: by turns, one of each kind
 cost()
 {

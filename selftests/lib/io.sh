@@ -145,6 +145,12 @@ load_stop()
 	load_ends 60
 }
 
+# median FILE: of the numbers in it, one for each of $CONNECTIONS
+median()
+{
+	sort -n "$1" | sed -n "$(((CONNECTIONS + 1) / 2))p"
+}
+
 # read_some DISK: one block, with an error if it cannot be read
 read_some()
 {
