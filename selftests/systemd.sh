@@ -80,11 +80,11 @@ boot()
 
 	cat >"$TMP/boot" <<-END
 		set -e
-		mount -t proc proc /proc
+		mount -t proc none /proc
 		mount -o remount,bind,ro /sys
 		mount -t cgroup2 cgroup2 /sys/fs/cgroup
 		mkdir -p /run/systemd
-		mount -t tmpfs tmpfs /run/systemd
+		mount -t tmpfs none /run/systemd
 		mkdir /run/systemd/system
 		mount --bind $TMP/etc /etc/nvme
 		exec env -i container=selftest PATH=$PATH SYSTEMD_UNIT_PATH=$UNITS \\

@@ -40,7 +40,8 @@ impl KeySerial {
     ///
     /// `key` is null or alive.
     pub(super) unsafe fn of(key: *const bindings::key) -> Option<Self> {
-        // SAFETY: By the contract of this function; C looks for null, and the field does not change.
+        // SAFETY: By the contract of this function; C looks for null, and the field does not
+        // change.
         Self::from_raw(unsafe { bindings::helper_key_serial(key) })
     }
 

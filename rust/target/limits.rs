@@ -38,7 +38,8 @@ pub(super) fn is_flooded(closing: usize) -> bool {
     closing > MOST_CLOSING
 }
 
-/// Whether more connections of a port than may be are in a TLS handshake, or before one: `greeting`.
+/// Whether more connections of a port than may be are in a TLS handshake, or before one:
+/// `greeting`.
 pub(super) fn is_crowded(greeting: usize) -> bool {
     greeting > MOST_GREETING
 }

@@ -111,8 +111,8 @@ impl<'data> Segments<'_, 'data> {
         true
     }
 
-    /// Says where the bytes behind the first `skip` lie, as many as there are places in `to`, and at
-    /// most `limit` of them. Returns how many places and bytes that is.
+    /// Says where the bytes behind the first `skip` lie, as many as there are places in `to`, and
+    /// at most `limit` of them. Returns how many places and bytes that is.
     pub(super) fn map(
         &self,
         mut skip: usize,

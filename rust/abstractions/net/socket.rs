@@ -218,8 +218,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// If nothing was taken: `EAGAIN` if there is no space, of which [`write_space`] says when there
-    /// is, or no memory. `EPIPE` and others if the connection is gone.
+    /// If nothing was taken: `EAGAIN` if there is no space, of which [`write_space`] says when
+    /// there is, or no memory. `EPIPE` and others if the connection is gone.
     ///
     /// [`write_space`]: super::events::Events::write_space
     pub fn send(&self, segments: &Segments<'_, '_>, size: usize) -> Result<usize> {
