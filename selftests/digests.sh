@@ -118,7 +118,7 @@ t "a buffer that changes, in capsules" scribble 4096
 t "data for the host" found 'data digest is 0x' target 1000 65000 700 64k
 t "data for the target, asked for by R2Ts" found 'data digest 0x.* must be' host 1000 65000 700 64k
 t "data for the target, in capsules" found 'data digest 0x.* must be' host 1000 65000 700 4k
-t "headers for the host" found 'header digest 0x' target 28 60 12 16k
+t "headers for the host" found 'header digest 0x' target 28 252 12 16k
 t "damage that lasts for a second" damaged_for_a_second
 t "headers for the target" found 'header digest 0x' host 76 140 30 16k
 t "small sends with digests" small_sends hdr_digest,data_digest,nr_io_queues=1
