@@ -22,23 +22,17 @@ longest()
 # failure WHAT DOWN UP: the two are functions
 failure()
 {
-	local ctrl disk pid
+	local ctrl disk
 
 	ctrl=$(attach --nr-io-queues=1)
 	disk=$(disk "$ctrl")
 	wait_for 10 "$((2 * LINKS)) subflows" at_least $((2 * LINKS))
-	(cd "$TMP" && exec fio --name=verify --filename="$disk" --direct=1 --ioengine=libaio \
-		--rw=randwrite --bs=64k --iodepth=16 --size=64m --time_based --runtime="$RUNTIME" \
-		--verify=crc32c --verify_fatal=1 --verify_backlog=64 \
-		--output-format=json --output=fio.json) &
-	pid=$!
-	wait_for 20 "fio does I/O" busy "$disk"
+	verify_begin "$disk" --bs=64k --runtime="$RUNTIME"
 	"$2"
-	progress "$disk" "$pid" "when the link is gone"
+	progress "$disk" "$LOAD" "when the link is gone"
 	"$3"
-	progress "$disk" "$pid" "when the link is back"
-	wait "$pid" || fail "fio: $(cat "$TMP/fio.json")"
-	expect "I/O errors" 0 "$(jq '.jobs[0].error' "$TMP/fio.json")"
+	progress "$disk" "$LOAD" "when the link is back"
+	verify_end
 	expect "state" live "$(attr "$ctrl" state)"
 	note "$1: longest write $(longest write) ms, longest read $(longest read) ms"
 }

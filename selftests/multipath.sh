@@ -118,9 +118,9 @@ left_alone()
 	local count
 
 	# Those that it has at the moment come to their end.
-	goes_on "$DISK" "$PID" "on the other path"
+	goes_on "$DISK" "$LOAD" "on the other path"
 	count=$(done_by "$1")
-	goes_on "$DISK" "$PID" "on the other path"
+	goes_on "$DISK" "$LOAD" "on the other path"
 	expect "requests on the path that is not to be used" "$count" "$(done_by "$1")"
 }
 
@@ -140,25 +140,13 @@ ana_changes()
 	wait_for 10 "the host knows the state" ana_is "${PATHS[0]}" optimized
 	wait_for 10 "the first path is used again" \
 		more_than "$(done_by "${PATHS[0]}")" "${PATHS[0]}"
-	load_finish
+	verify_end
 }
 
-# load_begin: $PID writes and verifies on $DISK until load_finish
+# load_begin: fio writes and verifies on $DISK until verify_end
 load_begin()
 {
-	(cd "$TMP" && exec fio --name=verify --filename="$DISK" --direct=1 --ioengine=libaio \
-		--rw=randwrite --bs=16k --iodepth=16 --size=64m \
-		--time_based --runtime=$((25 * SLOW)) \
-		--verify=crc32c --verify_fatal=1 --verify_backlog=64 \
-		--output-format=json --output=fio.json) &
-	PID=$!
-	wait_for 20 "fio does I/O" busy "$DISK"
-}
-
-load_finish()
-{
-	wait "$PID" || fail "fio: $(cat "$TMP/fio.json")"
-	expect "I/O errors" 0 "$(jq '.jobs[0].error' "$TMP/fio.json")"
+	verify_begin "$DISK" --bs=16k --runtime=$((25 * SLOW))
 }
 
 # port_returns NUMBER: while I/O goes on
@@ -168,10 +156,10 @@ port_returns()
 
 	withdraw "$1" "$NQN"
 	await_state "$ctrl" connecting
-	goes_on "$DISK" "$PID" "when path $1 is gone"
+	goes_on "$DISK" "$LOAD" "when path $1 is gone"
 	publish "$1" "$NQN"
 	await_state "$ctrl" live
-	goes_on "$DISK" "$PID" "when path $1 is back"
+	goes_on "$DISK" "$LOAD" "when path $1 is back"
 }
 
 failover()
@@ -181,7 +169,7 @@ failover()
 	load_begin
 	port_returns 1
 	port_returns 2
-	load_finish
+	verify_end
 }
 
 # nvme-tcp is disconnected in the end: it reconnects in the first network
@@ -193,8 +181,8 @@ failover_beside_tcp()
 	load_begin
 	port_returns 1
 	detach "${PATHS[1]}"
-	goes_on "$DISK" "$PID" "without nvme-tcp"
-	load_finish
+	goes_on "$DISK" "$LOAD" "without nvme-tcp"
+	verify_end
 }
 
 # A path that is taken away for good leaves the disk to the other.
@@ -204,12 +192,12 @@ disconnected()
 	policy queue-depth
 	load_begin
 	detach "${PATHS[0]}"
-	goes_on "$DISK" "$PID" "on the path that is left"
+	goes_on "$DISK" "$LOAD" "on the path that is left"
 	PATHS[0]=$(path 1)
 	wait_for 10 "the disk has two paths" paths_are 2
 	detach "${PATHS[1]}"
-	goes_on "$DISK" "$PID" "on the path that is new"
-	load_finish
+	goes_on "$DISK" "$LOAD" "on the path that is new"
+	verify_end
 }
 
 # Ports 1 and 2 are of the transport that is tested; nvme-tcp connects to them, too.

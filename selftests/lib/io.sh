@@ -145,6 +145,41 @@ load_stop()
 	load_ends 60
 }
 
+# verify_begin DISK OPTION...: fio writes and verifies in the background until
+# verify_end; there must be a --bs among the options. $LOAD is its process, and
+# its report will be $TMP/fio.json.
+verify_begin()
+{
+	(cd "$TMP" && exec fio --name=verify --filename="$1" --direct=1 --ioengine=libaio \
+		--rw=randwrite --iodepth=16 --size=64m --time_based \
+		--verify=crc32c --verify_fatal=1 --verify_backlog=64 \
+		--output-format=json --output=fio.json "${@:2}") &
+	LOAD=$!
+	wait_for 20 "fio does I/O" busy "$1"
+}
+
+# verify_end: its time is over, and nothing has failed
+verify_end()
+{
+	wait "$LOAD" || fail "fio: $(cat "$TMP/fio.json")"
+	verified
+}
+
+# verify_stop: the same now
+verify_stop()
+{
+	load_stop
+	# That it was ended by a signal is its exit status.
+	wait "$LOAD" || :
+	verified
+}
+
+verified()
+{
+	# If it was ended by a signal, it says so before its report.
+	expect "I/O errors" 0 "$(sed -n '/^{/,$p' "$TMP/fio.json" | jq '.jobs[0].error')"
+}
+
 # median FILE: of the numbers in it, one for each of $CONNECTIONS
 median()
 {
