@@ -141,17 +141,69 @@ persistent()
 	expect "controllers left behind" "" "$(controllers)"
 }
 
+# events_begin: udev's, in $TMP/events from now on
+events_begin()
+{
+	udevadm monitor --kernel --property >"$TMP/events" 2>&1 &
+	MONITOR=$!
+	wait_for 10 "udevadm monitor listens" grep -q 'KERNEL - ' "$TMP/events"
+}
+
+# log_changed COMMAND...: the command changes the log, and the host is told. It
+# reads the log, too: until then it is not told of any other change.
+log_changed()
+{
+	events_begin
+	"$@" || fail "$*"
+	wait_for 10 "the event of a changed discovery log: $*" \
+		grep -q 'NVME_AEN=0x70f002' "$TMP/events"
+	grep -q "NVME_TRTYPE=$HOST_TR" "$TMP/events" ||
+		fail "no NVME_TRTYPE=$HOST_TR in: $(cat "$TMP/events")"
+	kill_tree "$MONITOR"
+	limit 20 nvme discover -d "$(controllers)" >/dev/null
+}
+
 # A change of the log reaches the host as an asynchronous event, and udev.
 change_event()
 {
+	local dir=$NVMET/ports/1/referrals/other
+
 	discover "$ADDR" "$PORT" --persistent >/dev/null
-	udevadm monitor --kernel --property >"$TMP/events" 2>&1 &
-	wait_for 10 "udevadm monitor listens" grep -q 'KERNEL - ' "$TMP/events"
 	subsystem "$NQN.new"
+	log_changed publish 1 "$NQN.new"
+	log_changed withdraw 1 "$NQN.new"
+	mkdir "$dir"
+	echo "$PORT_TR" >"$dir/addr_trtype"
+	log_changed eval "echo 1 >'$dir/enable'"
+	log_changed rmdir "$dir"
+	subsystem_remove "$NQN.new"
+}
+
+# The service is away for a while, and the log is another one when it returns.
+# The host is told that it is connected again, and of what changes later.
+restart()
+{
+	local ctrl
+
+	discover "$ADDR" "$PORT" --persistent --reconnect-delay=1 --ctrl-loss-tmo=120 >/dev/null
+	ctrl=$(controllers)
+	port_remove 1
+	await_state "$ctrl" connecting
+	limit 30 rmmod "nvmet_$PORT_TR" || fail "rmmod nvmet_$PORT_TR after the port was removed"
+	modprobe "nvmet-$PORT_TR"
+	subsystem "$NQN.new"
+	port 1 "$ADDR" "$PORT"
+	events_begin
 	publish 1 "$NQN.new"
-	wait_for 10 "the event of a changed discovery log" grep -q 'NVME_AEN=0x70f002' "$TMP/events"
-	grep -q "NVME_TRTYPE=$HOST_TR" "$TMP/events" ||
-		fail "no NVME_TRTYPE=$HOST_TR in: $(cat "$TMP/events")"
+	await_state "$ctrl" live 30
+	wait_for 10 "the event that says to read the log again" \
+		grep -q 'NVME_EVENT=rediscover' "$TMP/events"
+	kill_tree "$MONITOR"
+	limit 20 nvme discover -d "$ctrl" | matches "$NQN.new" ||
+		fail "$NQN.new is not in the log read through $ctrl"
+	log_changed publish 1 "$NQN"
+	limit 20 nvme discover -d "$ctrl" | matches "$NQN\$" ||
+		fail "$NQN is not in the log read through $ctrl"
 	withdraw 1 "$NQN.new"
 	subsystem_remove "$NQN.new"
 }
@@ -170,6 +222,7 @@ t "several subsystems, allowed hosts" several_subsystems
 t "several ports" several_ports
 t "referral" referral
 t "persistent discovery controller" persistent
-t "event when the log changes" change_event
+t "events when the log changes" change_event
+t "events after a restart of the target" restart
 t "unknown subsystem is refused" unknown_subsystem
 finish
