@@ -111,6 +111,48 @@ fast_fail()
 	read_some "$disk"
 }
 
+# What waits when the controller is lost fails in time, and the host still tries.
+waiting_io_fails()
+{
+	local ctrl disk start
+
+	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=120 --fast_io_fail_tmo=5)
+	disk=$(disk "$ctrl")
+	fio_load "$disk"
+	port_remove 1
+	start=$(now_ms)
+	await_state "$ctrl" connecting
+	load_ends 30
+	expect_between "ms until the waiting I/O failed" 4000 $((15000 * SLOW)) \
+		$(($(now_ms) - start))
+	grep -q 'Input/output error' "$TMP/load" || fail "fio has seen no error: $(cat "$TMP/load")"
+	log_since_mark | matches "nvme $ctrl: failfast expired" ||
+		fail "the log does not say that the time is over"
+	expect "state" connecting "$(attr "$ctrl" state)"
+	port 1 "$ADDR" "$PORT"
+	publish 1 "$NQN"
+	await_state "$ctrl" live 30
+	fio_verify "$disk" --bs=16k --iodepth=8 --size=16m --io_size=1m
+}
+
+# Without it I/O waits for as long as the host tries.
+waiting_io_waits()
+{
+	local ctrl disk
+
+	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=120)
+	disk=$(disk "$ctrl")
+	verify_begin "$disk" --bs=16k --runtime=600
+	port_remove 1
+	await_state "$ctrl" connecting
+	! wait_until 7 gone "$LOAD" || fail "the waiting I/O has failed: $(cat "$TMP/fio.json")"
+	port 1 "$ADDR" "$PORT"
+	publish 1 "$NQN"
+	await_state "$ctrl" live 30
+	goes_on "$disk" "$LOAD" "when the port is back"
+	verify_stop
+}
+
 # The links stay up, and nothing comes any more: the request runs out of time,
 # the host tries to reconnect, and the request is done when that works.
 silent_links()
@@ -239,6 +281,8 @@ t "the port goes and returns under load" port_returns
 t "the target's module is loaded anew" target_restarts
 t "ctrl_loss_tmo" loss_timeout
 t "fast_io_fail_tmo" fast_fail
+t "fast_io_fail_tmo with I/O waiting" waiting_io_fails
+t "without fast_io_fail_tmo I/O waits" waiting_io_waits
 t "a request runs out of time" silent_links
 [ "$HOST_TR" != mptcp ] || t "a queue breaks while others connect" queue_lost_at_set_up
 t "all subflows are reset" all_subflows_reset
