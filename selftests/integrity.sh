@@ -133,22 +133,25 @@ buffered()
 }
 
 setup
-t "512 bytes, depth 1" verify 512 1 128k
-t "1536 bytes, depth 32" verify 1536 32 1536k
-t "4 KiB, depth 128" verify 4k 128 4m
-t "66048 bytes, depth 16" verify 66048 16 8m
-t "1 MiB less 1 KiB, depth 8" verify 1047552 8 16m
-t "1 MiB, depth 64" verify 1m 64 48m
 t "512 bytes to 1 MiB, depth 32" verify 512 32 24m --bsrange=512-1m
-t "io_uring, 12 KiB, depth 64" verify 12k 64 6m --ioengine=io_uring
-t "4 MiB, depth 8" verify 4m 8 48m
-t "blocks of 4096 bytes" large_blocks
 t "two jobs on two queues" two_jobs
 t "mixture without digests" mix ""
 t "mixture with hdr_digest" mix hdr_digest
 t "mixture with data_digest" mix data_digest
 t "mixture with both digests" mix hdr_digest,data_digest
 t "mixture with SUCCESS in C2HData" mix disable_sqflow
+# With TLS the rest is for those who have time.
+[ -z "$TLS" ] || [ -n "${LONG:-}" ] || finish
+
+t "512 bytes, depth 1" verify 512 1 128k
+t "1536 bytes, depth 32" verify 1536 32 1536k
+t "4 KiB, depth 128" verify 4k 128 4m
+t "66048 bytes, depth 16" verify 66048 16 8m
+t "1 MiB less 1 KiB, depth 8" verify 1047552 8 16m
+t "1 MiB, depth 64" verify 1m 64 48m
+t "io_uring, 12 KiB, depth 64" verify 12k 64 6m --ioengine=io_uring
+t "4 MiB, depth 8" verify 4m 8 48m
+t "blocks of 4096 bytes" large_blocks
 t "in-capsule data up to 1 KiB, of connect only" in_capsule 1024
 t "in-capsule data up to 4 KiB" in_capsule 4096
 t "in-capsule data up to 64 KiB" in_capsule 65536

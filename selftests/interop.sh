@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Ours with the kernel's C drivers, in both directions: our host with a stock
-# port, a stock host with our port. Both speak plain TCP then.
+# port, a stock host with our port. Both speak plain TCP then, or TLS over it.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -11,8 +11,7 @@ discovery()
 
 	[ "$PORT_TR" = mptcp ] || trtype=3
 	in_host nvme discover -t "$HOST_TR" -a "$ADDR" -s "$PORT" --hostnqn "$HOSTNQN" \
-		--hostid "$HOSTID" \
-		--raw "$TMP/log" >&2
+		--hostid "$HOSTID" ${TLS:+--tls} --raw "$TMP/log" >&2
 	expect "transport type and address" "[$trtype,\"$ADDR\"]" \
 		"$("$SELFTESTS/lib/discovery_log.py" "$TMP/log" |
 		jq -c --arg nqn "$NQN" '.entries[] | select(.subnqn == $nqn) | [.trtype, .traddr]')"

@@ -12,6 +12,7 @@
 # another pair is our bug.
 #	HOST_TR		transport that the host connects with
 #	PORT_TR		transport of the target's port
+#	TLS		"tls" if every queue is encrypted, or nothing
 # Without them the script runs itself once for each pair that the plan names.
 #
 # It is a kselftest: the kernel's folder of these, where its helpers are, is
@@ -40,7 +41,7 @@ if [ -z "${HOST_TR:-}${PORT_TR:-}" ]; then
 	. "$SELFTESTS/lib/pairs.sh"
 	run_pairs
 fi
-export HOST_TR=${HOST_TR:-mptcp} PORT_TR=${PORT_TR:-mptcp}
+export HOST_TR=${HOST_TR:-mptcp} PORT_TR=${PORT_TR:-mptcp} TLS=${TLS:-}
 
 # shellcheck source-path=SCRIPTDIR source=lib/tap.sh
 . "$SELFTESTS/lib/tap.sh"
@@ -50,10 +51,13 @@ export HOST_TR=${HOST_TR:-mptcp} PORT_TR=${PORT_TR:-mptcp}
 . "$SELFTESTS/lib/target.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/host.sh
 . "$SELFTESTS/lib/host.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/tlshd.sh
+. "$SELFTESTS/lib/tlshd.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/io.sh
 . "$SELFTESTS/lib/io.sh"
 
 # Modules in an order in which they can be removed.
+PATIENCE=/run/modprobe.d/nvme-mptcp-selftest.conf
 ALL_MODULES=(subflow_sk tls_hello nvme_mptcp_kunit nvmet_mptcp nvmet_tcp nvme_loop nvmet nvme_mptcp
 	nvme_tcp nvme_fabrics nvme nvme_core nvme_auth nvme_keyring null_blk brd)
 
@@ -77,7 +81,7 @@ cleanup()
 	backends_clear
 	links_clear
 	unload_modules
-	rm -rf "$TMP"
+	rm -rf "$TMP" "$PATIENCE"
 }
 trap cleanup EXIT
 trap 'exit 130' INT
@@ -89,10 +93,22 @@ need_modules()
 {
 	local m
 
+	[ "$SLOW" = 1 ] || patience
 	for m in nvme-fabrics "nvme-$HOST_TR" "nvmet-$PORT_TR"; do
 		modprobe "$m" || bail "modprobe $m failed: $(dmesg | tail -n 3)"
 	done
 	modprobe null_blk nr_devices=0 || bail "modprobe null_blk failed"
+}
+
+# patience: a handshake of TLS is the work of several processes in user space
+patience()
+{
+	local module
+
+	mkdir -p "$(dirname "$PATIENCE")"
+	for module in nvme_mptcp nvmet_mptcp nvme_tcp nvmet_tcp; do
+		echo "options $module tls_handshake_timeout=$((10 * SLOW))"
+	done >"$PATIENCE"
 }
 
 # test_module NAME: one of modules/, installed or where kselftest has put it
@@ -101,11 +117,14 @@ test_module()
 	modprobe "$1" 2>/dev/null || insmod "$SELFTESTS/modules/$1.ko"
 }
 
-# setup: four links without a rate limit, both drivers, and target_up
+# setup: four links without a rate limit, both drivers, and target_up; with TLS
+# also what it takes at both ends. A tlshd from before would keep its links.
 setup()
 {
+	tlshd_stop
 	links_up
 	need_modules
+	[ -z "$TLS" ] || tlshd_up
 	RESTORE=target_up
 	target_up || bail "cannot set up an $PORT_TR target on $ADDR:$PORT"
 }

@@ -174,7 +174,7 @@ host_module_removed_with_file_open()
 	# shellcheck disable=SC2016 # for the inner shell
 	in_host bash -c \
 		'exec 3<>/dev/nvme-fabrics && echo "$1" >&3 && touch "$2.made" && read -r <"$2"' - \
-		"transport=$HOST_TR,$IDENTITY_OPTIONS,traddr=$ADDR,trsvcid=$PORT,nqn=$NQN" \
+		"transport=$HOST_TR,$HOST_OPTIONS,traddr=$ADDR,trsvcid=$PORT,nqn=$NQN" \
 		"$TMP/hold" &
 	holder=$!
 	wait_for 20 "a controller is made" test -e "$TMP/hold.made"
@@ -207,7 +207,7 @@ waits_or_gone()
 connect_without_memory()
 {
 	local out step=$((5 * SLOW))
-	local wanted=transport=$HOST_TR,$IDENTITY_OPTIONS,traddr=$ADDR,trsvcid=$PORT,nqn=$NQN
+	local wanted=transport=$HOST_TR,$HOST_OPTIONS,traddr=$ADDR,trsvcid=$PORT,nqn=$NQN
 
 	[ -z "${LONG:-}" ] || step=1
 	modprobe -a "nvme-$HOST_TR" "nvmet-$PORT_TR"
@@ -307,8 +307,15 @@ slow_module_removed()
 
 namespace_of_the_network_deleted()
 {
+	local pid
+
 	[ -n "$HOST_NS" ] || skip "the host is in the initial namespace"
 	connected_load 2
+	# They would keep their namespaces.
+	for pid in "${TLSHD[@]}"; do
+		kill -TERM "$pid"
+		wait_for 10 "tlshd ends" gone "$pid"
+	done
 	ip netns delete "$TARGET_NS"
 	ip netns delete "$HOST_NS"
 	nvme disconnect-all

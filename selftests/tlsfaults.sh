@@ -4,8 +4,6 @@
 # does not answer, and hosts that do not mean it. See nvmetls.sh.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-# shellcheck source-path=SCRIPTDIR source=lib/tlshd.sh
-. "$SELFTESTS/lib/tlshd.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/nvmetls.sh
 . "$SELFTESTS/lib/nvmetls.sh"
 
@@ -82,7 +80,7 @@ stuck_tlshd()
 	kill -STOP "${TLSHD[host]}"
 	expect_failure "connect" attach_raw tls
 	kill -CONT "${TLSHD[host]}"
-	module_timeout host 10
+	module_timeout host $((10 * SLOW))
 	said "TLS handshake failed, error -110"
 	works_still
 }
@@ -107,7 +105,7 @@ silent_host()
 	module_timeout target 2
 	strangers 1 pass
 	wait_for 20 "the silent host is dropped" said_so "TLS handshake timeout"
-	module_timeout target 10
+	module_timeout target $((10 * SLOW))
 	works_still
 }
 

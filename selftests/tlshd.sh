@@ -6,8 +6,6 @@
 # userspace/tlshd preloaded, one that uses TCP has not.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-# shellcheck source-path=SCRIPTDIR source=lib/tlshd.sh
-. "$SELFTESTS/lib/tlshd.sh"
 
 # What a handshake ends with: tlshd's verdict, or the kernel's.
 ESRCH=3 EACCES=13 EPROTO=71 EOPNOTSUPP=95 ETIMEDOUT=110
@@ -277,16 +275,14 @@ credentials()
 	RING=$(keyring right) && WRONG_RING=$(keyring wrong) && EMPTY_RING=$(keyring empty) &&
 		PSK32=$(psk "$RING" "$IDENTITY" 32) &&
 		PSK48=$(psk "$RING" "${IDENTITY/R01/R02}" 48) &&
-		psk "$WRONG_RING" "$IDENTITY" 32 &&
-		tlshd_config
+		psk "$WRONG_RING" "$IDENTITY" 32
 }
 
 links_up
 modprobe nvme_keyring && test_module tls_hello || bail "modules are missing"
-tlshd_library
+tlshd_files
 credentials >"$TMP/log" 2>&1 || bail "$(cat "$TMP/log")"
 
-touch "$TMP/tlshd.host.log" "$TMP/tlshd.target.log"
 t "without tlshd there is no handshake" no_tlshd
 tlshd_start_for host
 tlshd_start_for target
@@ -310,8 +306,7 @@ t "a tlshd that does not answer" stuck
 [ "$HOST_TR" = mptcp ] || finish
 
 t "the library answers one question" library
-tlshd_stop host
-tlshd_stop target
+tlshd_stop
 tlshd_start host
 tlshd_start target
 t "without the library tlshd refuses" without_library

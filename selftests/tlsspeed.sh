@@ -4,8 +4,6 @@
 # scripts/vm --steady, whose CPU is not shared.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-# shellcheck source-path=SCRIPTDIR source=lib/tlshd.sh
-. "$SELFTESTS/lib/tlshd.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/nvmetls.sh
 . "$SELFTESTS/lib/nvmetls.sh"
 

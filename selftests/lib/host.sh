@@ -4,7 +4,9 @@
 
 HOSTNQN=nqn.2014-08.org.nvmexpress:uuid:7c2d2f4e-0d1f-4f59-9a57-2b7b0f6c9d01
 HOSTID=7c2d2f4e-0d1f-4f59-9a57-2b7b0f6c9d01
-IDENTITY_OPTIONS=hostnqn=$HOSTNQN,hostid=$HOSTID
+# what the target knows of it
+export PEER_DIR=$NVMET/hosts/$HOSTNQN
+HOST_OPTIONS=hostnqn=$HOSTNQN,hostid=$HOSTID${TLS:+,tls}
 SYS=/sys/class/nvme
 
 # cli_library: the one that nvme-cli runs with
@@ -29,7 +31,7 @@ attach()
 attach_to()
 {
 	in_host nvme connect -t "$HOST_TR" -n "$1" --hostnqn "$HOSTNQN" \
-		--hostid "$HOSTID" -o json "${@:2}" | jq -r .device
+		--hostid "$HOSTID" ${TLS:+--tls} -o json "${@:2}" | jq -r .device
 }
 
 # attach_raw [OPTION,...]: the same without nvme-cli, whose library may not know
@@ -48,7 +50,7 @@ fabrics()
 	# shellcheck disable=SC2016,SC2086 # for the inner shell; a list of words
 	reply=$(in_host ${FABRICS_AS:-} bash -c \
 		'exec 3<>/dev/nvme-fabrics && echo "$1" >&3 && cat <&3' - \
-		"transport=$HOST_TR,$IDENTITY_OPTIONS,$1") || return
+		"transport=$HOST_TR,$HOST_OPTIONS,$1") || return
 	[[ $reply =~ instance=([0-9]+) ]] || fail "no instance in the reply '$reply'"
 	echo "nvme${BASH_REMATCH[1]}"
 }

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Keys of NVMe, and encrypted queues; sourced by the tests of TLS, after
-# lib/tlshd.sh.
+# Encrypted queues; sourced by the tests of TLS.
 
 # Port 1 wants TLS of everybody.
 target_up()
@@ -19,7 +18,7 @@ target_up()
 undo()
 {
 	[ ${#TLSHD[@]} = 0 ] || kill -CONT "${TLSHD[@]}"
-	tail -n 4 "$TMP/tlshd.host.log" "$TMP/tlshd.target.log"
+	tlshd_log
 }
 
 # Port 2 leaves it to the host, port 3 knows nothing of it.
@@ -34,32 +33,11 @@ tls_up()
 {
 	links_up
 	need_modules
-	tlshd_library
-	tlshd_config >"$TMP/log" 2>&1 || bail "$(cat "$TMP/log")"
+	tlshd_files
 	keys || bail "cannot make keys"
-	touch "$TMP/tlshd.host.log" "$TMP/tlshd.target.log"
 	# shellcheck disable=SC2034 # for t
 	RESTORE=target_up
 	target_up || bail "cannot set up an $PORT_TR target with TLS on $ADDR:$PORT"
-}
-
-# nvme_key HMAC IDENTITY_VERSION [KEYRING]: a new key as administrators make it;
-# prints its serial
-nvme_key()
-{
-	local text serial
-
-	text=$(nvme gen-tls-key --hmac="$1" --hostnqn="$HOSTNQN" --subsysnqn="$NQN") &&
-		serial=$(nvme check-tls-key --hostnqn="$HOSTNQN" --subsysnqn="$NQN" \
-			--identity="$2" --keyring="${3:-.nvme}" \
-			--insert --keydata="$text") || return
-	echo $((16#$(grep -oE '[0-9a-f]{8}' <<<"$serial" | tail -n 1)))
-}
-
-# nvme_keyring: the serial of NVMe's own
-nvme_keyring()
-{
-	echo $((16#$(awk '$8 == "keyring" && $9 == ".nvme:" { print $1 }' /proc/keys)))
 }
 
 # identity KEY: by which the other side finds it
@@ -92,14 +70,6 @@ said()
 has_attr()
 {
 	if [ -e "$SYS/$1/$2" ]; then echo yes; else echo no; fi
-}
-
-# is_encrypted CONTROLLER: all its queues are, on both sides
-is_encrypted()
-{
-	expect "encrypted connections of the host" "$(attr "$1" queue_count)" "$(tls_sockets host)"
-	expect "encrypted connections of the target" "$(attr "$1" queue_count)" \
-		"$(tls_sockets target)"
 }
 
 # target_key: of the admin queue of the only controller, as the target shows it

@@ -29,13 +29,15 @@ run_pairs()
 	ktap_finished
 }
 
-# run_pair HOST:TARGET SECONDS
+# run_pair HOST:TARGET[:tls] SECONDS
 run_pair()
 {
-	local name="$THEME ${1/:/\/}" start=$SECONDS rc wrong
+	local name host target tls start=$SECONDS rc wrong
 
+	IFS=: read -r host target tls <<<"$1"
+	name="$THEME $host/$target${tls:+ tls}"
 	dmesg --clear
-	HOST_TR=${1%:*} PORT_TR=${1#*:} timeout -k 60 "$2" "$0" >"$OUT" 2>&1 &
+	HOST_TR=$host PORT_TR=$target TLS=$tls timeout -k 60 "$2" "$0" >"$OUT" 2>&1 &
 	# Not a pipe: something that hangs could keep that open for ever.
 	tail -s 0.2 -n +1 -f --pid=$! "$OUT" | sed -u 's/^/  /'
 	wait $!

@@ -14,7 +14,7 @@ tap_header()
 {
 	[ "$KTAP_TESTNO" = 1 ] || return 0
 	ktap_print_header
-	ktap_print_msg "$THEME: $HOST_TR host, $PORT_TR target"
+	ktap_print_msg "$THEME: $HOST_TR host, $PORT_TR target${TLS:+, with TLS}"
 }
 
 # note TEXT: for whoever reads the TAP; in a subtest shown below its result
@@ -85,7 +85,7 @@ undo()
 begin()
 {
 	tap_header
-	NAME="$THEME $HOST_TR/$PORT_TR: $1"
+	NAME="$THEME $HOST_TR/$PORT_TR${TLS:+ tls}: $1"
 	[ -z "${NAMES[$NAME]:-}" ] || ktap_exit_fail_msg "Two subtests are called '$NAME'"
 	NAMES[$NAME]=1
 	: >"$TMP/notes"
@@ -153,6 +153,7 @@ report()
 		tail -n 25 "$TMP/out" | sed 's/^/# /'
 		ktap_print_msg "last messages of the kernel:"
 		log_since_mark | tail -n 25 | sed 's/^/# | /'
+		[ -z "$TLS" ] || tlshd_log | sed 's/^/# | /'
 	fi
 	cat "$TMP/notes"
 }

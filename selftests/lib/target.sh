@@ -45,6 +45,14 @@ subsystem()
 	done
 }
 
+# only_host: nobody but $HOSTNQN may use $NQN, which $PEER_DIR is for
+only_host()
+{
+	mkdir "$PEER_DIR" &&
+		echo 0 >"$NVMET/subsystems/$NQN/attr_allow_any_host" &&
+		ln -s "$PEER_DIR" "$NVMET/subsystems/$NQN/allowed_hosts/"
+}
+
 # namespace NQN NSID DEVICE_OR_FILE
 namespace()
 {
@@ -60,7 +68,7 @@ namespace_remove()
 	rmdir "$NVMET/subsystems/$1/namespaces/$2"
 }
 
-# port ID ADDRESS SVCID [ATTRIBUTE=VALUE...]
+# port ID ADDRESS SVCID [ATTRIBUTE=VALUE...]: with TLS, for hosts that use it
 port()
 {
 	local dir=$NVMET/ports/$1 family=ipv4 attr
@@ -68,7 +76,7 @@ port()
 	[[ $2 != *:* ]] || family=ipv6
 	mkdir "$dir" || return
 	for attr in "addr_trtype=$PORT_TR" "addr_adrfam=$family" "addr_traddr=$2" \
-		"addr_trsvcid=$3" "${@:4}"; do
+		"addr_trsvcid=$3" ${TLS:+addr_tsas=tls1.3} "${@:4}"; do
 		echo "${attr#*=}" >"$dir/${attr%%=*}" || return
 	done
 }

@@ -1,17 +1,37 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # tlshd, its keys and certificates, and connections that use it; sourced by
-# the tests of TLS.
+# lib.sh.
 
 declare -A TLSHD=()
-declare -A TLSHD_NS=([host]=$HOST_NS [target]=$TARGET_NS)
+
+# tlshd_up: what both ends need for encrypted queues, with keys for $NQN and the
+# discovery service
+tlshd_up()
+{
+	cli_knows ||
+		skip "the libnvme of this machine does not know $HOST_TR: patches/libnvme"
+	tlshd_files
+	{ nvme_key 1 1 && nvme_key 1 1 "$DISCOVERY_NQN"; } >"$TMP/log" || bail "cannot make keys"
+	tlshd_start_for host
+	tlshd_start_for target
+}
+
+# tlshd_files: all that tlshd reads and loads
+tlshd_files()
+{
+	touch "$TMP/tlshd.host.log" "$TMP/tlshd.target.log"
+	tlshd_library
+	tlshd_config >"$TMP/log" 2>&1 || bail "$(cat "$TMP/log")"
+}
 
 # tlshd_start host|target [LIBRARY]: as systemd would start it, with a session
 # keyring of its own; LIBRARY is preloaded.
 tlshd_start()
 {
-	local side=$1 ns=${TLSHD_NS[$1]} log=$TMP/tlshd.$1.log
+	local side=$1 ns=$TARGET_NS log=$TMP/tlshd.$1.log
 
+	[ "$side" = target ] || ns=$HOST_NS
 	: >"$log"
 	# Not in_host: the process itself is wanted, to signal it.
 	${ns:+nsenter --net="/run/netns/$ns"} keyctl session - \
@@ -49,11 +69,21 @@ tlshd_start_for()
 	fi
 }
 
-# tlshd_stop host|target
+# tlshd_stop: at both ends, if it runs there
 tlshd_stop()
 {
-	kill -TERM "${TLSHD[$1]}" && wait "${TLSHD[$1]}"
-	unset "TLSHD[$1]"
+	local side
+
+	for side in "${!TLSHD[@]}"; do
+		kill -TERM "${TLSHD[$side]}" && wait "${TLSHD[$side]}"
+		unset "TLSHD[$side]"
+	done
+}
+
+# tlshd_log: the last of what both had to say
+tlshd_log()
+{
+	tail -n 4 "$TMP/tlshd.host.log" "$TMP/tlshd.target.log"
 }
 
 # tlshd_config: for both ends a certificate of an authority that they trust,
@@ -104,6 +134,24 @@ certificate()
 		-out "$TMP/$1-$2.pem"
 }
 
+# nvme_key HMAC IDENTITY_VERSION [SUBSYSTEM]: a new key as administrators make it;
+# prints its serial
+nvme_key()
+{
+	local text serial names=(--hostnqn="$HOSTNQN" --subsysnqn="${3:-$NQN}")
+
+	text=$(nvme gen-tls-key --hmac="$1" "${names[@]}") &&
+		serial=$(nvme check-tls-key "${names[@]}" --identity="$2" --insert \
+			--keydata="$text") || return
+	echo $((16#$(grep -oE '[0-9a-f]{8}' <<<"$serial" | tail -n 1)))
+}
+
+# nvme_keyring: the serial of NVMe's own
+nvme_keyring()
+{
+	echo $((16#$(awk '$8 == "keyring" && $9 == ".nvme:" { print $1 }' /proc/keys)))
+}
+
 # keyring NAME: prints its serial. As in NVMe's own keyring, root may use what
 # is in there even if no keyring of the process leads to it.
 keyring()
@@ -144,6 +192,18 @@ hello()
 tls_sockets()
 {
 	"in_$1" sed -n 's/^TlsCurrTxSw[ \t]*//p' /proc/net/tls_stat
+}
+
+# is_encrypted CONTROLLER...: all the queues of these, and nothing else, on both sides
+is_encrypted()
+{
+	local ctrl queues=0
+
+	for ctrl in "$@"; do
+		queues=$((queues + $(attr "$ctrl" queue_count)))
+	done
+	expect "encrypted connections of the host" "$queues" "$(tls_sockets host)"
+	expect "encrypted connections of the target" "$queues" "$(tls_sockets target)"
 }
 
 # converse SERVER_OPTION,... CLIENT_OPTION,... [COMMAND...]: both ends; their
