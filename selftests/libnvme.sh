@@ -128,6 +128,50 @@ security()
 		fail "--tls is dropped"
 }
 
+# security_of DISCOVERY_CONTROLLER: what its log says of $NQN: TREQ without the bit
+# that is about flow control, and SECTYPE
+security_of()
+{
+	nvme_cli discover -d "$1" -t "$HOST_TR" -a "$ADDR" -s 4421 --raw "$TMP/log" >&2
+	"$SELFTESTS/lib/discovery_log.py" "$TMP/log" | jq -c --arg nqn "$NQN" \
+		'.entries[] | select(.subnqn == $nqn) | [.treq % 4, .sectype]'
+}
+
+# What a record demands is done, though nobody has asked for it. So does udev,
+# when a discovery controller says that its log has changed.
+follow_tls()
+{
+	local discovery ctrl asked
+
+	nvme_cli discover -t "$HOST_TR" -a "$ADDR" -s 4421 --tls --persistent >/dev/null
+	discovery=$(controllers)
+	expect "security: required, TLS 1.3" "[1,2]" "$(security_of "$discovery")"
+	asked=$(options_of connect-all -d "$discovery" -t "$HOST_TR" -a "$ADDR" -s 4421)
+	matches -E "nqn=$NQN,.*,tls(,|$)" <<<"$asked" || fail "TLS is not asked for: $asked"
+	ctrl=$(controllers | grep -vx "$discovery") || fail "nothing is connected"
+	is_encrypted "$discovery" "$ctrl"
+	read_some "$(disk "$ctrl")"
+}
+
+# A record that leaves it to the host, which has a secret, is followed by
+# authentication that makes the key.
+follow_concat()
+{
+	local ctrl asked
+
+	only_host
+	echo "$DHCHAP_SECRET" >"$PEER_DIR/dhchap_key"
+	echo ffdhe2048 >"$PEER_DIR/dhchap_dhgroup"
+	asked=$(options_of connect-all -t "$HOST_TR" -a "$ADDR" -s 4422 \
+		--dhchap-secret="$DHCHAP_SECRET")
+	matches -E "nqn=$NQN,.*,concat(,|$)" <<<"$asked" ||
+		fail "concatenation is not asked for: $asked"
+	ctrl=$(controllers) && [ -n "$ctrl" ] || fail "nothing is connected"
+	is_encrypted "$ctrl"
+	expect "tls_mode" concat "$(attr "$ctrl" tls_mode)"
+	read_some "$(disk "$ctrl")"
+}
+
 # Both subsystems, and no second controller if it is done again.
 connect_all()
 {
@@ -197,7 +241,8 @@ match()
 target_extra()
 {
 	subsystem "$NQN.b" && publish 1 "$NQN.b" && port 2 0.0.0.0 8009 && publish 2 "$NQN" &&
-		publish 2 "$NQN.b"
+		publish 2 "$NQN.b" && port 3 "$ADDR" 4421 addr_tsas=tls1.3 && publish 3 "$NQN" &&
+		port 4 "$ADDR" 4422 addr_tsas=tls1.3 addr_treq="not required" && publish 4 "$NQN"
 }
 
 cli_knows || [ -n "${LD_LIBRARY_PATH:-}" ] ||
@@ -214,4 +259,7 @@ t "connect-all, disconnect" connect_all
 t "connect-all with discovery.conf" discovery_conf
 t "connect-all with config.json" config_json
 t "a controller that is there is recognised" match
+tlshd_up
+t "a record that requires TLS is followed" follow_tls
+t "a record that leaves TLS to the host is followed" follow_concat
 finish
