@@ -101,6 +101,7 @@ fio_mix()
 # is let; its end is nobody's failure. $LOAD is its process.
 fio_load()
 {
+	unset BUSY_SEEN
 	(cd "$TMP" && exec fio --name=load --filename="$1" --direct=1 --ioengine=libaio \
 		--rw=randrw --bsrange=512-128k --iodepth=32 --time_based --runtime=600 \
 		--eta=always --eta-interval=500ms "${@:2}" >"$TMP/load" 2>&1) &
