@@ -14,6 +14,8 @@ mod host {
     mod cpu;
     #[path = "host/options.rs"]
     mod options;
+    #[path = "host/poll.rs"]
+    mod poll;
     #[path = "host/progress.rs"]
     mod progress;
     #[path = "host/state.rs"]

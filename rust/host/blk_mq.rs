@@ -67,9 +67,8 @@ impl Operations for Queue {
         self.flush();
     }
 
-    /// Whoever polls does so inside an RCU read-side section, where the socket lock cannot be
-    /// waited for: the work receives for them, too.
-    fn poll(&self) -> u32 {
+    fn poll(self: &Arc<Self>) -> u32 {
+        self.receive_polled();
         self.completed.xchg(0, Relaxed)
     }
 

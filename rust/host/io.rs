@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who works when: submitters, the work of a queue, and what wakes it.
+//! Who works when: submitters, pollers, the work of a queue, and what wakes it.
 //!
-//! C counterparts: `nvme_tcp_queue_request()`, `nvme_tcp_io_work()`, `nvme_tcp_data_ready()` and
-//! its siblings.
+//! C counterparts: `nvme_tcp_queue_request()`, `nvme_tcp_poll()`, `nvme_tcp_io_work()`,
+//! `nvme_tcp_data_ready()` and its siblings.
 
 use kernel::{
     sync::{
@@ -65,6 +65,13 @@ impl Queue {
         self.wake(next.unwrap_or(Next::Work));
     }
 
+    /// As [`Queue::flush`], for who must not sleep.
+    pub(crate) fn flush_later(self: &Arc<Self>) {
+        if self.has_unsent() {
+            self.kick();
+        }
+    }
+
     /// Sends what there is, unless somebody sends already: then that one looks again; or the work
     /// has to do it. Returns who works next.
     fn try_send(&self, by: By) -> Option<(Progress, Next)> {
@@ -119,6 +126,19 @@ impl Queue {
         self.completed.add(count, Relaxed);
     }
 
+    /// Receives some of what there is, if nobody else does. Does not sleep.
+    pub(super) fn receive_polled(self: &Arc<Self>) {
+        let Some(mut receiver) = self.receiver.try_lock() else {
+            return;
+        };
+        let looked = (*receiver)
+            .as_mut()
+            .is_some_and(|receiver| receiver.receive_polled(self));
+        if looked {
+            self.pollers.looked();
+        }
+    }
+
     /// Fails all requests if the connection is broken and nobody else ends them: whoever waits for
     /// them may have to give up before anybody else can go on. For the work, without locks.
     fn fail_if_broken(&self) {
@@ -155,26 +175,31 @@ impl WorkItem<0> for Queue {
 
     fn run(this: Arc<Self>) {
         let start = Instant::<Monotonic>::now();
-        let next = loop {
+        let (next, polled) = loop {
             // Whoever sends at the moment looks again.
             let (progress, next) = this
                 .try_send(By::Work)
                 .unwrap_or((Progress::Idle, Next::Nobody));
-            let received = (*this.receiver.lock())
-                .as_mut()
-                .is_some_and(|receiver| receiver.receive(&this));
+            // Whoever polls receives.
+            let polled = this.pollers.are_there();
+            let received = !polled
+                && (*this.receiver.lock())
+                    .as_mut()
+                    .is_some_and(|receiver| receiver.receive(&this));
 
             if progress != Progress::More && !received {
-                break next;
+                break (next, polled);
             }
             if start.elapsed() > BUDGET {
                 return this.kick();
             }
         };
+        if polled || next == Next::WorkLater {
+            this.wake(Next::WorkLater);
+        }
         // Not before all has been received that came ahead of the end.
-        this.fail_if_broken();
-        if next == Next::WorkLater {
-            this.wake(next);
+        if !polled {
+            this.fail_if_broken();
         }
     }
 }
@@ -183,6 +208,7 @@ impl WorkItem<1> for Queue {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
+        this.pollers.pause_ends();
         this.kick();
     }
 }
@@ -202,7 +228,7 @@ impl Watcher {
 
 impl Events for Watcher {
     fn data_ready(&self) {
-        self.queue.kick();
+        self.queue.wake(self.queue.pollers.next());
     }
 
     fn write_space(&self) {

@@ -9,7 +9,8 @@
 //! | [`queue`] | the life of a queue |
 //! | [`blk_mq`] | the queue as the block layer uses it |
 //! | [`state`] | what a queue is, and what it may become |
-//! | [`io`], [`progress`] | who works when: submitters, the work of a queue, and what wakes it |
+//! | [`io`], [`progress`] | who works when: submitters, pollers, the work, and what wakes it |
+//! | [`poll`] | who receives on a queue that is polled |
 //! | [`connection`] | opens a connection and exchanges ICReq and ICResp |
 //! | [`tls`] | encrypts a connection |
 //! | [`request`] | what a request carries, and what a command says of its data |
@@ -48,8 +49,12 @@
 //! 5. the socket lock, inside [`Socket::send`](crate::abstractions::net::socket::Socket::send) and
 //!    [`Socket::read`](crate::abstractions::net::socket::Socket::read).
 //!
-//! Requests are completed with the receiver and the socket lock held, as in the C driver. So
-//! whatever a completion calls must not take any of these locks.
+//! Whoever polls cannot wait for any of them: he takes the receiver and then the spinlock of the
+//! socket, inside [`Socket::try_read`](crate::abstractions::net::socket::Socket::try_read), if
+//! nobody has them, and no other.
+//!
+//! Requests are completed with the receiver and the socket lock or its spinlock held. So whatever a
+//! completion calls must not take any of these locks, nor sleep.
 //!
 //! Specification: NVMe over TCP transport 1.0. C counterpart: `drivers/nvme/host/tcp.c`.
 
@@ -65,6 +70,7 @@ pub(crate) mod cpu;
 mod fault;
 mod io;
 mod options;
+mod poll;
 mod progress;
 pub(crate) mod queue;
 pub(crate) mod recv;

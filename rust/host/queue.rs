@@ -37,6 +37,7 @@ use super::{
     connection::Connection,
     cpu,
     io::Watcher,
+    poll::Pollers,
     recv::Receiver,
     send::Sender,
     state::State,
@@ -84,6 +85,8 @@ pub(crate) struct Queue {
     cpus: Arc<cpu::Load>,
     /// Requests that have been completed since somebody polled.
     pub(super) completed: Atomic<u32>,
+    /// Whether somebody polls.
+    pub(super) pollers: Pollers,
     /// The Asynchronous Event Request, of the admin queue.
     pub(super) async_event: AsyncEventSlot,
     /// The bytes of data that fit into a capsule.
@@ -131,6 +134,7 @@ impl Queue {
                 workqueue: context.workqueue.clone(),
                 cpus: context.cpus.clone(),
                 completed: Atomic::new(0),
+                pollers: Pollers::new(),
                 async_event: AsyncEventSlot::new(),
                 in_capsule: Atomic::new(0),
                 io_cpu: AtomicWorkCpu::new(WorkCpu::UNBOUND),
@@ -250,6 +254,8 @@ impl Queue {
             connection.socket.shutdown();
             drop(hooked);
             *self.receiver.lock() = None;
+            // Nobody can look any more, so the work does not wait for them.
+            self.pollers.forget();
             self.sender.lock().close(&self.inbox);
             cancel_sync::<Self, 0>(self);
             cancel_delayed_sync::<Self, 1>(self);

@@ -4,6 +4,8 @@
 //!
 //! C counterpart: `nvme_tcp_recv_skb()`.
 
+use core::mem;
+
 use kernel::{
     dev_warn,
     prelude::*,
@@ -58,14 +60,23 @@ struct Incoming {
     success: bool,
 }
 
+/// Whether a queue goes on receiving.
+enum State {
+    /// It does.
+    Receiving,
+    /// Whoever polls has found a fault, and the work deals with it.
+    Faulty(Fault),
+    /// It does not.
+    Ended,
+}
+
 /// The receiving side of a queue, while the queue is started.
 pub(super) struct Receiver {
     qid: u16,
     connection: Arc<Connection>,
     decoder: KBox<Decoder<KernelCrc>>,
     incoming: Option<Incoming>,
-    /// Whether nothing is received any more.
-    ended: bool,
+    state: State,
     /// How many requests this turn has completed.
     completed: u32,
 }
@@ -82,27 +93,59 @@ impl Receiver {
             connection,
             decoder,
             incoming: None,
-            ended: false,
+            state: State::Receiving,
             completed: 0,
         }
     }
 
     /// Receives nothing any more if the connection is broken, and returns it.
     pub(super) fn end_if_broken(&mut self) -> Option<Arc<Connection>> {
-        self.ended |= self.connection.is_broken();
-        self.ended.then(|| self.connection.clone())
+        if self.connection.is_broken() {
+            self.state = State::Ended;
+        }
+        matches!(self.state, State::Ended).then(|| self.connection.clone())
     }
 
-    /// Receives what there is; says whether there was something.
-    pub(super) fn receive(&mut self, queue: &Arc<Queue>) -> bool {
-        if self.ended {
+    /// As [`Receiver::receive`], but does not sleep, and does not take all at once. Says whether it
+    /// got at the socket and can do so again.
+    pub(super) fn receive_polled(&mut self, queue: &Arc<Queue>) -> bool {
+        if !matches!(self.state, State::Receiving) || self.connection.is_broken() {
             return false;
         }
         let connection = self.connection.clone();
         let received = connection
             .socket
+            .try_read(|reader| self.consume(&connection.ctrl, queue, reader));
+        queue.count_completed(mem::take(&mut self.completed));
+        match received {
+            Ok(found) => {
+                if found == Some(Found::Data) {
+                    queue.flush_later();
+                }
+                found.is_some()
+            }
+            Err(fault) => {
+                self.state = State::Faulty(fault);
+                queue.pollers.forget();
+                queue.kick();
+                false
+            }
+        }
+    }
+
+    /// Receives what there is; says whether there was something.
+    pub(super) fn receive(&mut self, queue: &Arc<Queue>) -> bool {
+        let connection = self.connection.clone();
+        if !matches!(self.state, State::Receiving) {
+            if let State::Faulty(fault) = mem::replace(&mut self.state, State::Ended) {
+                self.give_up(&connection, queue, &fault);
+            }
+            return false;
+        }
+        let received = connection
+            .socket
             .read(|reader| self.consume(&connection.ctrl, queue, reader));
-        queue.count_completed(core::mem::take(&mut self.completed));
+        queue.count_completed(mem::take(&mut self.completed));
         match received {
             Ok(Found::Nothing) => false,
             Ok(Found::Data) => {
@@ -290,7 +333,7 @@ impl Receiver {
         if let Fault::Protocol(error) = fault {
             queue.terminate(connection, error, self.decoder.header());
         }
-        self.ended = true;
+        self.state = State::Ended;
         connection.set_broken();
     }
 }

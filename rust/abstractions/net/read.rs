@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/net/sock.h`](srctree/include/net/sock.h), `sk_read_actor_t`.
 
-use core::marker::PhantomData;
+use core::ptr;
 
 use kernel::{
     bindings as kernel_bindings,
@@ -30,6 +30,9 @@ pub enum Found {
     Record(Record),
 }
 
+/// About how many bytes are read at a time while others wait for the spinlock of the socket.
+const TRY_LIMIT: usize = 64 << 10;
+
 impl Socket {
     /// Hands everything that has been received to `actor`, piece by piece, without copying it
     /// first (`read_sock`). Sleeps for the socket lock, not for data.
@@ -47,20 +50,8 @@ impl Socket {
         F: FnMut(&mut SkbReader<'_>) -> Result<(), E>,
         E: From<Error>,
     {
-        let mut context = ReadContext {
-            actor,
-            error: None,
-            _lock: PhantomData,
-        };
-        let mut desc = kernel_bindings::read_descriptor_t {
-            written: 0,
-            count: 1,
-            arg: kernel_bindings::read_descriptor_t__bindgen_ty_1 {
-                data: (&raw mut context).cast(),
-            },
-            error: 0,
-        };
-
+        let mut context = ReadContext::<F, E> { actor, error: None };
+        let (mut desc, actor) = context.for_c(usize::MAX);
         let sk = self.sk();
         // SAFETY: `self` keeps `sk` alive, and callers may sleep.
         unsafe { bindings::lock_sock_nested(sk, 0) };
@@ -69,22 +60,51 @@ impl Socket {
         let ret = match read_sock {
             // SAFETY: The lock is held, `desc` and through it `context` live until this returns,
             // and the actor is the one that knows the type of `context`.
-            Some(read_sock) => unsafe { read_sock(sk.cast(), &mut desc, Some(read_actor::<F, E>)) },
+            Some(read_sock) => unsafe { read_sock(sk.cast(), &mut desc, actor) },
             None => EOPNOTSUPP.to_errno(),
         };
         // SAFETY: `self` keeps `sk` alive, and this function has taken its lock.
         unsafe { bindings::release_sock(sk) };
 
-        if let Some(error) = context.error {
-            return Err(error);
-        }
-        match to_result(ret) {
-            Ok(()) if ret == 0 => Ok(Found::Nothing),
-            Ok(()) => Ok(Found::Data),
+        match context.result(ret)? {
+            Ok(0) => Ok(Found::Nothing),
+            Ok(_) => Ok(Found::Data),
             // This is how kTLS says that there is nothing.
             Err(EAGAIN) => Ok(Found::Nothing),
             // This is how it says that the next record is not data.
             Err(EINVAL) if self.is_tls() => Ok(Found::Record(self.take_record()?)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// As [`Socket::read`], but does not sleep, nor hand over all at once. Returns [`None`] if
+    /// there may be something that cannot be read so: somebody else uses the socket, or it is not
+    /// an MPTCP socket, or encrypted.
+    ///
+    /// `actor` runs with the spinlock of the socket held, and must not sleep. The owner is not
+    /// called meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Socket::read`].
+    pub fn try_read<F, E>(&self, actor: F) -> Result<Option<Found>, E>
+    where
+        F: FnMut(&mut SkbReader<'_>) -> Result<(), E>,
+        E: From<Error>,
+    {
+        if !self.is_mptcp() || self.is_tls() {
+            return Ok(None);
+        }
+        let mut context = ReadContext::<F, E> { actor, error: None };
+        let (mut desc, actor) = context.for_c(TRY_LIMIT);
+        let sk = self.sk().cast();
+        // SAFETY: `self` keeps `sk` alive, an MPTCP socket; `desc` and through it `context` live
+        // until this returns, and the actor is the one that knows the type of `context`.
+        let ret = unsafe { bindings::mptcp_read_sock_nowait(sk, &mut desc, actor) };
+        match context.result(ret)? {
+            Ok(0) => Ok(Some(Found::Nothing)),
+            Ok(_) => Ok(Some(Found::Data)),
+            Err(EAGAIN) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -122,14 +142,50 @@ impl Socket {
     }
 }
 
-/// What the C side of [`Socket::read`] hands through to [`read_actor`].
+/// What C hands through to [`read_actor`].
 struct ReadContext<F, E> {
     actor: F,
     error: Option<E>,
-    _lock: PhantomData<*mut ()>,
 }
 
-/// The `sk_read_actor_t` of [`Socket::read`].
+impl<F, E> ReadContext<F, E>
+where
+    F: FnMut(&mut SkbReader<'_>) -> Result<(), E>,
+{
+    /// What makes C hand it through, to the function that knows its type; for reading that ends
+    /// after about `limit` bytes.
+    fn for_c(
+        &mut self,
+        limit: usize,
+    ) -> (
+        kernel_bindings::read_descriptor_t,
+        kernel_bindings::sk_read_actor_t,
+    ) {
+        let desc = kernel_bindings::read_descriptor_t {
+            written: 0,
+            count: limit,
+            arg: kernel_bindings::read_descriptor_t__bindgen_ty_1 {
+                data: ptr::from_mut(self).cast(),
+            },
+            error: 0,
+        };
+        (desc, Some(read_actor::<F, E>))
+    }
+
+    /// What has come of reading, given what C has returned.
+    ///
+    /// # Errors
+    ///
+    /// What the actor has returned.
+    fn result(self, ret: i32) -> Result<Result<i32>, E> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(to_result(ret).map(|()| ret)),
+        }
+    }
+}
+
+/// The `sk_read_actor_t` of [`Socket::read`] and [`Socket::try_read`].
 ///
 /// # Safety
 ///
@@ -145,20 +201,25 @@ unsafe extern "C" fn read_actor<F, E>(
 where
     F: FnMut(&mut SkbReader<'_>) -> Result<(), E>,
 {
-    // SAFETY: By the contract of this function `desc` is that of `read`, which nobody changes.
-    let arg = unsafe { (*desc).arg };
-    // SAFETY: `read` has set this variant of the union.
-    let context = unsafe { arg.data }.cast::<ReadContext<F, E>>();
-    // SAFETY: By the contract of this function it is the context of `read`, which waits for us.
+    // SAFETY: By the contract of this function `desc` is that of the reader, which waits for us, as
+    // does C in between.
+    let desc = unsafe { &mut *desc };
+    // SAFETY: `ReadContext::for_c` has set this variant of the union.
+    let context = unsafe { desc.arg.data }.cast::<ReadContext<F, E>>();
+    // SAFETY: By the contract of this function it is the context of the reader, which waits for us.
     let context = unsafe { &mut *context };
     // SAFETY: `skb` holds the announced bytes, and stays until the actor returns.
     let mut reader = unsafe { SkbReader::new(skb, offset, len) };
 
     match (context.actor)(&mut reader) {
-        Ok(()) => reader.consumed() as i32,
+        Ok(()) => {
+            // At 0 C ends.
+            desc.count = desc.count.saturating_sub(reader.consumed() as usize);
+            reader.consumed() as i32
+        }
         Err(error) => {
             context.error = Some(error);
-            // C hands through what is negative; `read` returns what there is instead.
+            // C hands through what is negative; the reader returns what there is instead.
             EPROTO.to_errno()
         }
     }

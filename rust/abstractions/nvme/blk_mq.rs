@@ -64,8 +64,10 @@ pub(crate) trait Operations: Sized + Send + Sync + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// How many requests have been completed since the last call. Does not sleep.
-    fn poll(&self) -> u32 {
+    /// Completes requests if some have been answered. Returns how many have been completed since
+    /// the last call, here or elsewhere. Does not sleep: whoever polls may do so inside an RCU
+    /// read-side section (`iocb_bio_iopoll()`).
+    fn poll(self: &Arc<Self>) -> u32 {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
