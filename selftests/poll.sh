@@ -19,6 +19,98 @@ block()
 		--io_size=4m
 }
 
+# completed_by COMMAND...: whose task completes the requests of the queue for
+# polling while COMMAND runs, and how many
+completed_by()
+{
+	local tracing=/sys/kernel/tracing
+	local event=$tracing/events/nvme/nvme_complete_rq
+
+	echo "qid == 2" >"$event/filter"
+	echo >"$tracing/trace"
+	echo 1 >"$event/enable"
+	"$@"
+	echo 0 >"$event/enable"
+	echo 0 >"$event/filter"
+	awk '/nvme_complete_rq:/ { sub(/-[0-9]+$/, "", $1); n[$1]++ }
+		END { for (task in n) print n[task], task }' "$tracing/trace" | sort -rn
+}
+
+# Whoever polls completes his requests himself, unless he does not get to it for
+# long: on a busy machine that happens.
+in_context()
+{
+	local by most all=$((2000 / SLOW))
+
+	polled
+	by=$(completed_by run_fio --name=poll --filename="$DISK" --direct=1 --ioengine=io_uring \
+		--hipri=1 --size=64m --number_ios="$all" --output-format=terse --output=/dev/null "$@")
+	echo "completed by: ${by//$'\n'/, }" >&3
+	most=$(awk '$2 == "fio" { print $1 }' <<<"$by")
+	[ "${most:-0}" -ge $((all * 3 / 4)) ] ||
+		fail "of $all requests fio completed ${most:-0}: $by"
+}
+
+# Polled and plain I/O at the same time, each on its own part of the disk.
+mixed()
+{
+	local job=$TMP/mixed
+
+	polled
+	cat >"$job" <<-END
+		[global]
+		filename=$DISK
+		direct=1
+		rw=randwrite
+		verify=crc32c
+		verify_fatal=1
+		verify_backlog=32
+		bsrange=512-128k
+		size=32m
+		io_size=$(amount 4m)
+		[polled]
+		ioengine=io_uring
+		hipri=1
+		iodepth=16
+		numjobs=2
+		offset_increment=32m
+		[one]
+		ioengine=io_uring
+		hipri=1
+		iodepth=1
+		offset=64m
+		[plain]
+		ioengine=libaio
+		iodepth=16
+		offset=96m
+	END
+	run_fio "$job" --output-format=terse >/dev/null
+}
+
+# Who polls is killed, with requests on their way.
+killed()
+{
+	local i
+
+	polled
+	for i in 1 2 3; do
+		fio_load "$DISK" --ioengine=io_uring --hipri=1 --thread
+		kill -KILL "$LOAD"
+		wait_for 10 "fio is gone" gone "$LOAD"
+		wait_for 10 "no request is left, kill $i" idle
+	done
+	fio_verify "$DISK" --ioengine=io_uring --hipri=1 --bs=4k --iodepth=4 --size=4m
+	limit 30 nvme reset "/dev/$CTRL" || fail "reset"
+	await_state "$CTRL" live
+	fio_verify "$DISK" --bs=4k --iodepth=4 --size=4m
+}
+
+# idle: no request is on its way to a disk of NVMe
+idle()
+{
+	cat /sys/block/nvme*/inflight | awk '{ n += $1 + $2 } END { exit n > 0 }'
+}
+
 # A request may end on another CPU, and be somebody else's, while it is asked
 # for: one request at a time, on each CPU in turn.
 passthrough()
@@ -62,6 +154,11 @@ passthrough_load()
 
 setup
 t "block I/O" block
+t "reads complete where they are polled for" in_context --rw=randread --bs=4k
+t "deep reads complete where they are polled for" in_context --rw=randread --bs=32k --iodepth=16
+t "writes complete where they are polled for" in_context --rw=randwrite --bs=4k
+t "polled and plain I/O at the same time" mixed
+t "whoever polls is killed" killed
 t "passthrough reads" passthrough randread
 t "passthrough writes" passthrough randwrite
 t "passthrough, resets and removal" passthrough_reset
