@@ -22,16 +22,6 @@ module! {
     description: "NVMe host MPTCP transport driver",
     license: "GPL",
     alias: ["nvme-mptcp"],
-    params: {
-        so_priority: i32 {
-            default: 0,
-            description: "priority of outgoing packets, if positive",
-        },
-        wq_unbound: bool {
-            default: false,
-            description: "let queues work on any CPU, not on one of those that they serve",
-        },
-    },
 }
 
 /// The module: the transport, registered.
@@ -41,12 +31,9 @@ struct NvmeMptcp {
 
 impl kernel::Module for NvmeMptcp {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let context = host::Context::new(
-            module_parameters::so_priority.value(),
-            module_parameters::wq_unbound.value(),
-        )?;
+        let context = Arc::new(host::Context::new()?, GFP_KERNEL)?;
         Ok(Self {
-            _registration: Registration::new(Arc::new(context, GFP_KERNEL)?)?,
+            _registration: Registration::new(context)?,
         })
     }
 }

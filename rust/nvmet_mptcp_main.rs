@@ -22,16 +22,6 @@ module! {
     description: "NVMe target MPTCP transport driver",
     license: "GPL",
     alias: ["nvmet-transport-4"],
-    params: {
-        so_priority: i32 {
-            default: 0,
-            description: "priority of outgoing packets, if positive",
-        },
-        idle_poll_period_usecs: u32 {
-            default: 0,
-            description: "how long a connection looks for more to do before its work ends",
-        },
-    },
 }
 
 /// The module: the transport, registered.
@@ -41,12 +31,8 @@ struct NvmetMptcp {
 
 impl kernel::Module for NvmetMptcp {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let target = Target::new(
-            module_parameters::so_priority.value(),
-            module_parameters::idle_poll_period_usecs.value(),
-        )?;
         Ok(Self {
-            _registration: Registration::new(target)?,
+            _registration: Registration::new(Target::new()?)?,
         })
     }
 }

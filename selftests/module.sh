@@ -87,6 +87,79 @@ unserve()
 	unload_modules
 }
 
+# parameter MODULE [NAME]: the file
+parameter()
+{
+	echo "/sys/module/$1/parameters/${2:-}"
+}
+
+# has_parameters MODULE NAME:TYPE...: these and no others; each is described, can
+# be read by all, and written by root
+has_parameters()
+{
+	local module=$1
+	shift
+
+	modinfo -F parm "$module" | sed -E 's/^([^:]*):[^ ].*\((.*)\)$/\1:\2/' | sort >"$TMP/parm"
+	expect "parameters of $module that modinfo tells" "$*" "$(xargs <"$TMP/parm")"
+	expect "modes of the parameters of $module" 644 \
+		"$(stat -c %a "$(parameter "$module")"* | sort -u | xargs)"
+}
+
+# takes MODULE NAME VALUE...: each is taken, and read back
+takes()
+{
+	local file value
+
+	file=$(parameter "$1" "$2")
+	for value in "${@:3}"; do
+		echo "$value" >"$file" || fail "$file does not take $value"
+		expect "$file" "$value" "$(<"$file")"
+	done
+}
+
+# refuses MODULE NAME VALUE...: each is refused, and changes nothing
+refuses()
+{
+	local file value before
+
+	file=$(parameter "$1" "$2")
+	before=$(<"$file")
+	for value in "${@:3}"; do
+		! echo "$value" 2>/dev/null >"$file" || fail "$file takes $value"
+		expect "$file" "$before" "$(<"$file")"
+	done
+}
+
+# Those of the C drivers, with their types and ranges
+parameters()
+{
+	local module
+
+	[ "$HOST_TR/$PORT_TR" = mptcp/mptcp ] || skip "the C drivers do not tell all types"
+	modprobe "$host_module"
+	modprobe "$target_module"
+	has_parameters "$host_module" so_priority:int tls_handshake_timeout:uint wq_unbound:bool
+	has_parameters "$target_module" \
+		idle_poll_period_usecs:int so_priority:int tls_handshake_timeout:uint
+	for module in "$host_module" "$target_module"; do
+		refuses "$module" tls_handshake_timeout -1 4294968 x
+		takes "$module" tls_handshake_timeout 0 4294967 10
+		refuses "$module" so_priority 2147483648 x
+		takes "$module" so_priority 2147483647 6 0
+	done
+	takes "$host_module" so_priority -1
+	takes "$host_module" wq_unbound Y N
+	refuses "$host_module" wq_unbound x
+	takes "$target_module" idle_poll_period_usecs 2147483647 0
+	refuses "$target_module" idle_poll_period_usecs -1 2147483648
+	refuses "$target_module" so_priority -1
+	rmmod "$target_module"
+	expect_failure "loading $target_module with so_priority=-1" \
+		modprobe "$target_module" so_priority=-1
+	unload_modules
+}
+
 wq_unbound()
 {
 	local per_cpu=/sys/bus/workqueue/devices/${host_module}_wq/per_cpu
@@ -98,6 +171,34 @@ wq_unbound()
 	expect "workers per CPU with wq_unbound" 0 "$(cat "$per_cpu")"
 	serve
 	fio_verify "$DISK" --bsrange=512-128k --iodepth=32 --size=32m --io_size=4m
+	unserve
+}
+
+# asked_cpus: the CPUs that the host's queues ask to work on when they read; what
+# is none is any
+asked_cpus()
+{
+	local events=/sys/kernel/tracing/events/workqueue/workqueue_queue_work
+
+	echo "workqueue == \"${host_module}_wq\"" >"$events/filter"
+	echo >/sys/kernel/tracing/trace
+	echo 1 >"$events/enable"
+	dd if="$DISK" of=/dev/null bs=4k count=64 iflag=direct status=none
+	echo 0 >"$events/enable"
+	echo 0 >"$events/filter"
+	sed -n 's/.* req_cpu=\([0-9]*\) .*/\1/p' /sys/kernel/tracing/trace | sort -nu
+}
+
+# Written while there is a controller, it counts for those that come later.
+wq_unbound_later()
+{
+	serve
+	echo Y >"$(parameter "$host_module" wq_unbound)"
+	asked_cpus | matches -x "[0-$(($(nproc) - 1))]" || fail "no work on a CPU of its own"
+	host_clear
+	DISK=$(disk "$(attach --nr-io-queues=1)")
+	expect "CPUs that the queue asks for" "" \
+		"$(asked_cpus | awk -v cpus="$(nproc)" '$1 < cpus')"
 	unserve
 }
 
@@ -119,10 +220,18 @@ queued_by_read()
 
 idle_poll()
 {
-	local alone polling
+	local alone polling period
 
+	period=$(parameter "$target_module" idle_poll_period_usecs)
 	serve
 	alone=$(queued_by_read)
+	# At once, for the connections that there are
+	echo 10000 >"$period"
+	polling=$(queued_by_read)
+	[ "$polling" -gt $((20 + 2 * alone)) ] || fail "what was written does not count"
+	echo 0 >"$period"
+	expect_between "work queued, the period being 0 again" 0 $((10 + 2 * alone)) \
+		"$(queued_by_read)"
 	unserve
 	serve idle_poll_period_usecs=10000
 	polling=$(queued_by_read)
@@ -139,6 +248,8 @@ t "load and unload five times" load_unload
 t "connect loads the host module" host_autoload
 t "enabling a port loads the target module" target_autoload
 t "an enabled port keeps the target module" in_use
+t "parameters that can be written" parameters
 t "wq_unbound" wq_unbound
+t "wq_unbound written later" wq_unbound_later
 t "idle_poll_period_usecs" idle_poll
 finish

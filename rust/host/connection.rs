@@ -28,7 +28,10 @@ use super::{
 use crate::{
     abstractions::{
         net::socket::Socket,
-        nvme::ctrl::State, //
+        nvme::{
+            ctrl::State,
+            parameters, //
+        }, //
     },
     wire::{
         Decoder,
@@ -172,8 +175,9 @@ fn new_socket(ctrl: &Ctrl) -> Result<Socket> {
     if options.tos() >= 0 {
         socket.set_tos(options.tos())?;
     }
-    if ctrl.so_priority() > 0 {
-        socket.set_priority(ctrl.so_priority())?;
+    let priority = parameters::so_priority();
+    if priority > 0 {
+        socket.set_priority(priority)?;
     }
     if let Some(source) = ctrl.source() {
         socket.bind(source)?;

@@ -58,7 +58,6 @@ pub(crate) struct Host {
     namespace: ARef<Namespace>,
     remote: SockAddr,
     source: Option<SockAddr>,
-    so_priority: i32,
     /// The admin queue, and as many I/O queues as there may ever be.
     queues: KVec<Arc<Queue>>,
 }
@@ -77,11 +76,6 @@ impl Host {
     /// The address to connect from, if the user chose one.
     pub(crate) fn source(&self) -> Option<&SockAddr> {
         self.source.as_ref()
-    }
-
-    /// The priority of outgoing packets, if positive.
-    pub(crate) fn so_priority(&self) -> i32 {
-        self.so_priority
     }
 
     /// The admin queue, which is always there.
@@ -149,7 +143,6 @@ impl Transport for Context {
             namespace,
             remote,
             source,
-            so_priority: self.so_priority,
             queues,
         })
     }

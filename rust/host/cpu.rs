@@ -16,11 +16,6 @@ use kernel::{
 pub(crate) struct Load(KVec<Atomic<i32>>);
 
 impl Load {
-    /// Queues work wherever the scheduler lets them.
-    pub(crate) const fn unbound() -> Self {
-        Self(KVec::new())
-    }
-
     /// No queue works on any of the CPUs, which have numbers below `count`.
     ///
     /// # Errors
@@ -115,9 +110,9 @@ mod tests {
         assert_eq!(choose(&load, [u32::MAX, 1]), Some(1));
         load.release(usize::MAX);
 
-        let unbound = Load::unbound();
-        assert_eq!(choose(&unbound, 0..2), None);
-        unbound.release(0);
+        let none = Load::new(0)?;
+        assert_eq!(choose(&none, 0..2), None);
+        none.release(0);
         Ok(())
     }
 }

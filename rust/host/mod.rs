@@ -86,9 +86,12 @@ use kernel::{
     sync::Arc, //
 };
 
-use crate::abstractions::workqueue::{
-    OwnedQueue,
-    Workers, //
+use crate::abstractions::{
+    nvme::parameters,
+    workqueue::{
+        OwnedQueue,
+        Workers, //
+    }, //
 };
 
 pub(crate) use controller::Host;
@@ -102,25 +105,23 @@ pub(crate) struct Context {
     workqueue: Arc<OwnedQueue>,
     /// Which CPUs they do it on.
     cpus: Arc<cpu::Load>,
-    /// The priority of outgoing packets, if positive (the parameter `so_priority`).
-    so_priority: i32,
 }
 
 impl Context {
-    /// Allocates what all controllers share, given the module's parameters. May sleep.
+    /// Allocates what all controllers share. May sleep.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn new(so_priority: i32, wq_unbound: bool) -> Result<Self> {
-        let (workers, load) = match wq_unbound {
-            false => (Workers::PerCpu, cpu::Load::new(nr_cpu_ids())?),
-            true => (Workers::Unbound, cpu::Load::unbound()),
+    pub(crate) fn new() -> Result<Self> {
+        // Later the parameter can only change where the queues use it.
+        let workers = match parameters::wq_unbound() {
+            false => Workers::PerCpu,
+            true => Workers::Unbound,
         };
         Ok(Self {
             workqueue: Arc::new(OwnedQueue::new_io(c"nvme_mptcp_wq", workers)?, GFP_KERNEL)?,
-            cpus: Arc::new(load, GFP_KERNEL)?,
-            so_priority,
+            cpus: Arc::new(cpu::Load::new(nr_cpu_ids())?, GFP_KERNEL)?,
         })
     }
 }

@@ -53,6 +53,7 @@ use crate::{
             events::Hooked, //
         },
         nvme::{
+            parameters,
             request::SendRequest,
             status::Failure, //
         },
@@ -271,8 +272,12 @@ impl Queue {
         });
     }
 
-    /// Where the work is done: on one of the CPUs that are online and whose requests come here.
+    /// Where the work is done: on one of the CPUs that are online and whose requests come here, or
+    /// on any (the parameter `wq_unbound`).
     fn choose_cpu(&self, ctrl: &Ctrl) -> WorkCpu {
+        if parameters::wq_unbound() {
+            return WorkCpu::UNBOUND;
+        }
         let served = OnlineCpu::all().filter(|cpu| ctrl.serves_cpu(self.id, *cpu));
         let cpu = self.cpus.choose(served, OnlineCpu::id);
         cpu.map_or(WorkCpu::UNBOUND, WorkCpu::from)

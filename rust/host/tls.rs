@@ -26,7 +26,7 @@ use crate::abstractions::{
             Terms, //
         }, //
     },
-    nvme::ctrl_tls::handshake_timeout_secs, //
+    nvme::parameters, //
 };
 
 /// The key for the connection of queue `qid`, or [`None`] if it is not to be encrypted.
@@ -72,7 +72,7 @@ fn generated_psk(ctrl: &Ctrl) -> core::result::Result<KeySerial, &'static str> {
 /// is not there any more, and what `tlshd` says.
 pub(super) fn start(ctrl: &Ctrl, qid: u16, socket: &Arc<Socket>, psk: KeySerial) -> Result {
     let device = ctrl.device();
-    let timeout_secs = handshake_timeout_secs();
+    let timeout_secs = parameters::tls_handshake_timeout();
     let terms = Terms {
         hello: Hello::Client(psk),
         keyring: ctrl.keyring(),

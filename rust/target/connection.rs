@@ -141,16 +141,6 @@ impl Connection {
     /// `ENOMEM`, `ENOTCONN` if the host has gone again. The connection is closed then.
     pub(super) fn start(port: &Arc<Port>, socket: Socket) -> Result {
         let target = port.target();
-        socket.set_nodelay()?;
-        socket.set_no_linger()?;
-        // The host's choice holds for both directions. Before the priority, which it changes.
-        if socket.received_tos() > 0 {
-            socket.set_tos(socket.received_tos())?;
-        }
-        if target.so_priority() > 0 {
-            socket.set_priority(target.so_priority())?;
-        }
-
         let connection = Arc::pin_init(
             try_pin_init!(Connection {
                 id: target.next_id(),

@@ -32,8 +32,8 @@ use crate::abstractions::{
         Terms, //
     },
     nvmet::{
-        port::Tls,
-        queue::handshake_timeout_secs, //
+        parameters,
+        port::Tls, //
     }, //
 };
 
@@ -160,7 +160,7 @@ impl Connection {
         let terms = Terms {
             hello: Hello::Server,
             keyring: tls.keyring,
-            timeout_secs: handshake_timeout_secs(),
+            timeout_secs: parameters::tls_handshake_timeout(),
         };
         match Handshake::start(self.socket.clone(), &terms, Waker(self.clone())) {
             Ok(handshake) => {
@@ -179,7 +179,7 @@ impl Connection {
             return Ok(());
         }
         self.port.greeters().add(self)?;
-        let delay = msecs_to_jiffies(handshake_timeout_secs().saturating_mul(1000));
+        let delay = msecs_to_jiffies(parameters::tls_handshake_timeout().saturating_mul(1000));
         let _ = self
             .target
             .io_queue()

@@ -44,6 +44,7 @@ use crate::{
                 Completed,
                 Request, //
             },
+            parameters,
             queue::SubQueue,
             status::Status, //
         }, //
@@ -73,7 +74,7 @@ pub(super) struct Io {
     pub(super) slots: Slots,
     /// Commands that the core has given back, on their way to `sender`.
     done: Fifo<Completed>,
-    /// How long to go on after there was something to do.
+    /// How long to go on after there was something to do, in this run.
     idle_poll: Delta,
     last_busy: Option<Instant<Monotonic>>,
 }
@@ -97,7 +98,7 @@ impl Io {
             sq,
             slots: Slots::new(Account::new(target.pool().clone()))?,
             done: Fifo::new(),
-            idle_poll: target.idle_poll(),
+            idle_poll: Delta::ZERO,
             last_busy: None,
         };
         Ok(KBox::new(this, GFP_KERNEL)?)
@@ -109,6 +110,7 @@ impl Io {
     ///
     /// Why the connection has come to its end.
     pub(super) fn run(&mut self, connection: &Connection) -> Result<bool, Fault> {
+        self.idle_poll = parameters::idle_poll_period();
         for _ in 0..BUDGET {
             if connection.is_closing() {
                 return Ok(false);

@@ -35,10 +35,12 @@ use crate::abstractions::{
             Accept,
             Listener, //
         },
-        namespace::Namespace, //
+        namespace::Namespace,
+        socket::Socket, //
     },
     nvmet::{
         self,
+        parameters,
         port::{
             Port as Settings,
             PortHandle,
@@ -111,26 +113,15 @@ impl Port {
             GFP_KERNEL,
         )?;
         let callbacks = Arc::new(Callbacks(port.clone()), GFP_KERNEL)?;
-        let priority = port.target.so_priority();
-        let listener = Listener::new(
-            family,
-            &addr,
-            BACKLOG,
-            |socket| {
-                socket.set_nodelay()?;
-                if priority > 0 {
-                    socket.set_priority(priority)?;
+        let listener =
+            Listener::new(family, &addr, BACKLOG, set_options, callbacks).inspect_err(|error| {
+                match *error {
+                    ENOPROTOOPT => {
+                        pr_err!("port {id}: MPTCP is disabled here (sysctl net.mptcp.enabled)\n")
+                    }
+                    error => pr_err!("port {id}: cannot listen on {addr}: {error:?}\n"),
                 }
-                Ok(())
-            },
-            callbacks,
-        )
-        .inspect_err(|error| match *error {
-            ENOPROTOOPT => {
-                pr_err!("port {id}: MPTCP is disabled here (sysctl net.mptcp.enabled)\n")
-            }
-            error => pr_err!("port {id}: cannot listen on {addr}: {error:?}\n"),
-        })?;
+            })?;
 
         *port.listener.lock() = Some(listener);
         // Whoever connected before that found nobody to accept.
@@ -191,11 +182,32 @@ impl Port {
                 return false;
             }
         };
-        if let Err(error) = Connection::start(self, socket) {
+        let started = prepare(&socket).and_then(|()| Connection::start(self, socket));
+        if let Err(error) = started {
             pr_err!("port {id}: failed to start a queue: {error:?}\n");
         }
         true
     }
+}
+
+/// Sets the options that sockets have, whether they listen or are accepted. May sleep.
+fn set_options(socket: &Socket) -> Result {
+    socket.set_nodelay()?;
+    let priority = parameters::so_priority();
+    if priority > 0 {
+        socket.set_priority(priority)?;
+    }
+    Ok(())
+}
+
+/// Sets the options of a connection. May sleep.
+fn prepare(socket: &Socket) -> Result {
+    socket.set_no_linger()?;
+    // The host's choice holds for both directions. Before the priority, which it changes.
+    if socket.received_tos() > 0 {
+        socket.set_tos(socket.received_tos())?;
+    }
+    set_options(socket)
 }
 
 impl WorkItem for Port {

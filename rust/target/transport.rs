@@ -15,8 +15,7 @@ use kernel::{
         ArcBorrow,
         CondVar,
         Mutex, //
-    },
-    time::Delta, //
+    }, //
 };
 
 use super::{
@@ -51,10 +50,6 @@ use crate::abstractions::{
 pub(crate) struct Target {
     /// What connections do their work on.
     io_queue: OwnedQueue,
-    /// The priority of outgoing packets; 0 for the default.
-    so_priority: i32,
-    /// How long a connection looks for more to do before its work ends; 0 for not at all.
-    idle_poll: Delta,
     last_id: Atomic<u32>,
     pool: Arc<Pool>,
     /// The connections that there are, until they have been released.
@@ -70,17 +65,11 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `EINVAL` for a negative `so_priority`.
-    pub(crate) fn new(so_priority: i32, idle_poll_period_usecs: u32) -> Result<Arc<Self>> {
-        if so_priority < 0 {
-            pr_err!("so_priority {so_priority} must not be negative\n");
-            return Err(EINVAL);
-        }
+    /// `ENOMEM`.
+    pub(crate) fn new() -> Result<Arc<Self>> {
         Arc::pin_init(
             try_pin_init!(Self {
                 io_queue: OwnedQueue::new_io(c"nvmet_mptcp_wq", Workers::PerCpu)?,
-                so_priority,
-                idle_poll: Delta::from_micros(idle_poll_period_usecs.into()),
                 last_id: Atomic::new(0),
                 pool: Arc::new(Pool::new(data::total_ram()), GFP_KERNEL)?,
                 connections <- new_mutex!(KVVec::new(), "nvmet_mptcp::Target::connections"),
@@ -93,16 +82,6 @@ impl Target {
     /// What connections do their work on.
     pub(super) fn io_queue(&self) -> &OwnedQueue {
         &self.io_queue
-    }
-
-    /// The priority of outgoing packets; 0 for the default.
-    pub(super) fn so_priority(&self) -> i32 {
-        self.so_priority
-    }
-
-    /// How long a connection looks for more to do before its work ends; 0 for not at all.
-    pub(super) fn idle_poll(&self) -> Delta {
-        self.idle_poll
     }
 
     /// A number for a connection that no other one has at the same time.

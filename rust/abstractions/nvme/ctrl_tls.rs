@@ -18,12 +18,6 @@ use crate::{
     bindings, //
 };
 
-/// How long a TLS handshake may take in seconds: the parameter `tls_handshake_timeout`.
-pub(crate) fn handshake_timeout_secs() -> u32 {
-    // SAFETY: C reads a number.
-    unsafe { bindings::helper_nvme_tls_handshake_timeout() }
-}
-
 impl<T: Controller> Ctrl<T> {
     /// The key that the user chose, or that authentication has made (`concat`).
     pub(crate) fn configured_psk(&self) -> Option<KeySerial> {

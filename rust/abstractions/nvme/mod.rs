@@ -14,13 +14,14 @@
 //! | [`blk_mq`] | `struct blk_mq_ops` |
 //! | [`ctrl`] | the controller: its parts, references, state |
 //! | `ctrl_setup` | what is asked of the core while a controller is set up and torn down |
-//! | [`ctrl_tls`] | the keys of a controller |
+//! | `ctrl_tls` | the keys of a controller |
 //! | `ctrl_work` | recovery from errors, reconnection, reset |
 //! | `queue_map` | which CPUs' requests go to which I/O queue |
 //! | [`request`] | what a request carries, and when it is completed |
 //! | `request_send`, `request_recv` | its two handles |
 //! | `cancel` | ending requests that nobody answers |
 //! | [`timeout`] | requests that have timed out |
+//! | [`parameters`] | the parameters of the module |
 //! | [`options`] | what the user asked for when connecting |
 //! | [`status`] | failures of the core, and statuses |
 //!
@@ -32,9 +33,10 @@ mod cancel;
 pub(crate) mod ctrl;
 pub(crate) mod ctrl_ops;
 mod ctrl_setup;
-pub(crate) mod ctrl_tls;
+mod ctrl_tls;
 mod ctrl_work;
 pub(crate) mod options;
+pub(crate) mod parameters;
 mod queue_map;
 mod queue_share;
 pub(crate) mod request;

@@ -15,6 +15,7 @@
 //! | [`command`] | commands, and who has them |
 //! | `slot` | the memory of commands |
 //! | [`data`] | the memory that their data go through |
+//! | [`parameters`] | the parameters of the module |
 //! | [`status`] | how they end |
 //!
 //! This module does not support metadata, peer-to-peer memory or PCI endpoint controllers.
@@ -24,6 +25,7 @@
 pub(crate) mod command;
 pub(crate) mod data;
 mod fabrics_ops;
+pub(crate) mod parameters;
 pub(crate) mod port;
 pub(crate) mod queue;
 mod slot;

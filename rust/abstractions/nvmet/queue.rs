@@ -27,12 +27,6 @@ use crate::{
     bindings, //
 };
 
-/// How long a TLS handshake may take in seconds: the parameter `tls_handshake_timeout`.
-pub(crate) fn handshake_timeout_secs() -> u32 {
-    // SAFETY: C reads a number.
-    unsafe { bindings::helper_nvmet_tls_handshake_timeout() }
-}
-
 /// A controller, by identity: what it was when a queue was connected to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CtrlId(usize);

@@ -90,8 +90,12 @@ bool helper_rq_is_write(struct request *rq);
 bool helper_rq_is_read(struct request *rq);
 const struct bio_vec *helper_rq_special_vec(struct request *rq);
 void helper_nvme_auth_revoke_tls_key(struct nvme_ctrl *ctrl);
-unsigned int helper_nvme_tls_handshake_timeout(void);
 enum blk_eh_timer_return helper_nvme_timeout(struct request *rq);
+
+/* nvme_parameters.c */
+int helper_nvme_so_priority(void);
+bool helper_nvme_wq_unbound(void);
+unsigned int helper_nvme_tls_handshake_timeout(void);
 
 /* abstractions/nvme/timeout.rs */
 u32 rust_nvme_request_timeout(struct request *rq);
@@ -103,6 +107,10 @@ void helper_sgl_to_bvecs(struct scatterlist *sgl, unsigned int nents,
 unsigned long helper_totalram_pages(void);
 void helper_nvmet_sq_set_tls_key(struct nvmet_sq *sq, struct key *key);
 void helper_nvmet_sq_put_tls_key(struct nvmet_sq *sq);
+
+/* nvmet_parameters.c */
+int helper_nvmet_so_priority(void);
+unsigned int helper_nvmet_idle_poll_period_usecs(void);
 unsigned int helper_nvmet_tls_handshake_timeout(void);
 
 #endif /* _NVME_MPTCP_HELPERS_H */

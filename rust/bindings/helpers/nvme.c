@@ -5,7 +5,6 @@
 #include "nvme.h"
 #include "fabrics.h"
 #include "helpers.h"
-#include "tls_timeout.h"
 
 void helper_nvme_get_ctrl(struct nvme_ctrl *ctrl)
 {
@@ -113,11 +112,6 @@ const struct bio_vec *helper_rq_special_vec(struct request *rq)
 void helper_nvme_auth_revoke_tls_key(struct nvme_ctrl *ctrl)
 {
 	nvme_auth_revoke_tls_key(ctrl);
-}
-
-unsigned int helper_nvme_tls_handshake_timeout(void)
-{
-	return READ_ONCE(tls_handshake_timeout);
 }
 
 /* blk_mq_ops.timeout returns an enum, which kCFI tells from the u32 of Rust. */

@@ -7,7 +7,6 @@
 
 #include "nvmet.h"
 #include "helpers.h"
-#include "tls_timeout.h"
 
 bool helper_nvme_is_write(const struct nvme_command *cmd)
 {
@@ -41,9 +40,4 @@ void helper_nvmet_sq_set_tls_key(struct nvmet_sq *sq, struct key *key)
 void helper_nvmet_sq_put_tls_key(struct nvmet_sq *sq)
 {
 	nvmet_sq_put_tls_key(sq);
-}
-
-unsigned int helper_nvmet_tls_handshake_timeout(void)
-{
-	return READ_ONCE(tls_handshake_timeout);
 }

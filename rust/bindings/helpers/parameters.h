@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The parameter tls_handshake_timeout of the module that includes this, in one
- * of its files: the module macro of Rust has none that can be written.
+ * The parameter that both modules have; included by what has those of one. They
+ * are in C because the module macro of Rust has none that can be written.
  */
 #include <linux/jiffies.h>
 #include <linux/minmax.h>

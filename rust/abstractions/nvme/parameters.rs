@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The parameters of the host module, which the administrator may change at any time.
+//!
+//! They are declared in C: the module macro of Rust has none that can be written.
+
+use crate::bindings;
+
+/// The priority of the packets of new connections, if positive (`so_priority`).
+pub(crate) fn so_priority() -> i32 {
+    // SAFETY: C reads a number.
+    unsafe { bindings::helper_nvme_so_priority() }
+}
+
+/// Whether queues that are started work on any CPU (`wq_unbound`).
+pub(crate) fn wq_unbound() -> bool {
+    // SAFETY: C reads a flag.
+    unsafe { bindings::helper_nvme_wq_unbound() }
+}
+
+/// How many seconds a TLS handshake may take (`tls_handshake_timeout`).
+pub(crate) fn tls_handshake_timeout() -> u32 {
+    // SAFETY: C reads a number.
+    unsafe { bindings::helper_nvme_tls_handshake_timeout() }
+}

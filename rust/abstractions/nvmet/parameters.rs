@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The parameters of the target module, which the administrator may change at any time.
+//!
+//! They are declared in C: the module macro of Rust has none that can be written.
+
+use kernel::time::Delta;
+
+use crate::bindings;
+
+/// The priority of the packets of new connections, if positive (`so_priority`).
+pub(crate) fn so_priority() -> i32 {
+    // SAFETY: C reads a number.
+    unsafe { bindings::helper_nvmet_so_priority() }
+}
+
+/// How long a connection looks for more to do before its work ends (`idle_poll_period_usecs`).
+pub(crate) fn idle_poll_period() -> Delta {
+    // SAFETY: C reads a number.
+    Delta::from_micros(unsafe { bindings::helper_nvmet_idle_poll_period_usecs() }.into())
+}
+
+/// How many seconds a TLS handshake may take (`tls_handshake_timeout`).
+pub(crate) fn tls_handshake_timeout() -> u32 {
+    // SAFETY: C reads a number.
+    unsafe { bindings::helper_nvmet_tls_handshake_timeout() }
+}
