@@ -180,40 +180,6 @@ disable_sqflow()
 	captured "$TMP/pcap" "C2HData with LAST, without SUCCESS" '\x07\x04\x18\x18'
 }
 
-# Local addresses of the connections, without repetition. MPTCP opens further
-# subflows from other addresses, by design: they are not wanted here.
-local_addresses()
-{
-	in_host ss -Htn state established "dport = :$PORT" | awk '{ print $3 }' |
-		sed 's/:[0-9]*$//' | sort -u | xargs
-}
-
-host_traddr()
-{
-	local ctrl
-
-	in_host ip mptcp endpoint flush
-	ctrl=$(attach_to "$NQN" -a 10.1.3.2 -s 4430 --host-traddr=10.1.2.1)
-	usable "$ctrl"
-	PORT=4430 expect "local address" 10.1.2.1 "$(PORT=4430 local_addresses)"
-	attr "$ctrl" address | matches host_traddr=10.1.2.1 ||
-		fail "expected host_traddr=10.1.2.1 in the address, got $(attr "$ctrl" address)"
-}
-
-host_iface()
-{
-	local ctrl before after
-
-	in_host ip mptcp endpoint flush
-	before=$(link_bytes 2)
-	ctrl=$(attach_to "$NQN" -a 10.1.3.2 -s 4430 --host-iface=h2)
-	usable "$ctrl"
-	after=$(link_bytes 2)
-	[ "$((after - before))" -gt 4096 ] ||
-		fail "expected traffic on h2, got $((after - before)) bytes"
-	expect "local address" 10.1.2.1%h2 "$(PORT=4430 local_addresses)"
-}
-
 tos()
 {
 	local ctrl other
@@ -338,7 +304,7 @@ tls_refused()
 
 target_extra()
 {
-	port 2 0.0.0.0 8009 && publish 2 "$NQN" && port 3 10.1.3.2 4430 && publish 3 "$NQN"
+	port 2 0.0.0.0 8009 && publish 2 "$NQN"
 }
 
 setup
@@ -363,7 +329,5 @@ t "wrong options are refused" wrong_options
 t "wrong peers are refused" wrong_peers
 t "a silent peer does not hang connect" silent_peer
 [ "$HOST_TR" != mptcp ] || t "TLS options are refused with a reason" tls_refused
-t "host_iface" host_iface
-t "host_traddr" host_traddr
 t "polled I/O" polled_io
 finish
