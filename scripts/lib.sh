@@ -72,6 +72,14 @@ key()
 	{ cat "$@"; [ -t 0 ] || cat; } | sha256sum | cut -c1-12
 }
 
+# is_patched SOURCE: this kernel source has what the drivers need of patches/linux
+is_patched()
+{
+	grep -q NVMF_TRTYPE_MPTCP "$1/include/linux/nvme.h" &&
+		grep -q no_fallback "$1/drivers/nvme/target/nvmet.h" &&
+		grep -q add_addr_received "$1/include/uapi/linux/mptcp.h"
+}
+
 # variant_suffix [debug]: what the names of a kernel variant end with
 variant_suffix()
 {
