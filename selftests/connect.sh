@@ -180,21 +180,6 @@ disable_sqflow()
 	captured "$TMP/pcap" "C2HData with LAST, without SUCCESS" '\x07\x04\x18\x18'
 }
 
-tos()
-{
-	local ctrl other
-
-	ctrl=$(attach --tos=32)
-	usable "$ctrl"
-	in_host ss -Htn --tos state established "dport = :$PORT" >"$TMP/ss"
-	[ -s "$TMP/ss" ] || fail "ss shows no connection"
-	other=$(grep -v 'tos:0x20' "$TMP/ss" || :)
-	expect "connections with a TOS other than 0x20" "" "$other"
-	in_target ss -Htn --tos state established "sport = :$PORT" >"$TMP/ss"
-	other=$(grep -v 'tos:0x20' "$TMP/ss" || :)
-	expect "connections that the target answers with another TOS" "" "$other"
-}
-
 # timers: options that sysfs shows
 timers()
 {
@@ -321,7 +306,6 @@ t "hdr_digest" digest hdr_digest "header digest" '\x07\x05\x18\x1c'
 t "data_digest" digest data_digest "data digest" '\x07\x06\x18\x18'
 t "hdr_digest and data_digest" digest hdr_digest,data_digest "both digests" '\x07\x07\x18\x1c'
 t "disable_sqflow" disable_sqflow
-t "tos" tos
 t "timers" timers
 t "duplicate_connect" duplicate
 t "default trsvcid" default_service

@@ -58,16 +58,21 @@ impl Socket {
         self.set_option(bindings::SOL_SOCKET, bindings::SO_PRIORITY, priority)
     }
 
-    /// The type of service that the peer's packets had when it connected; 0 on an MPTCP socket of a
-    /// kernel that does not note it there.
+    /// The type of service, or traffic class, that the peer's packets had when it connected; 0 on
+    /// an MPTCP socket of a kernel that does not note it there.
     pub fn received_tos(&self) -> i32 {
         // SAFETY: The socket is alive and one of IP.
         unsafe { bindings::helper_sk_received_tos(self.sk()) }.into()
     }
 
-    /// Sets the type of service of outgoing IPv4 packets (`IP_TOS`): a byte.
+    /// Sets the type of service of outgoing packets (`IP_TOS`), which is the traffic class of those
+    /// of IPv6 (`IPV6_TCLASS`): a byte. An IPv6 socket can have IPv4 peers and subflows.
     pub fn set_tos(&self, tos: i32) -> Result {
-        self.set_option(bindings::IPPROTO_IP, bindings::IP_TOS, tos)
+        self.set_option(bindings::IPPROTO_IP, bindings::IP_TOS, tos)?;
+        if self.is_ipv6() {
+            self.set_option(bindings::IPPROTO_IPV6, bindings::IPV6_TCLASS, tos)?;
+        }
+        Ok(())
     }
 
     /// Asks for a send buffer of `bytes`, beyond what `net.core.wmem_max` allows to users.

@@ -122,6 +122,13 @@ impl Socket {
         u32::from(unsafe { (*self.sk()).sk_protocol }) == bindings::IPPROTO_MPTCP
     }
 
+    /// Whether this is an IPv6 socket, to which there may be IPv4 peers, too.
+    pub(super) fn is_ipv6(&self) -> bool {
+        // SAFETY: The socket is alive, and its family does not change.
+        let family = unsafe { (*self.sk()).__sk_common.skc_family };
+        u32::from(family) == bindings::AF_INET6
+    }
+
     /// Gives the socket a local address. May sleep.
     ///
     /// # Errors

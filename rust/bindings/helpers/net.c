@@ -7,6 +7,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <net/inet_sock.h>
+#include <net/ipv6.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
 
@@ -65,8 +66,13 @@ bool helper_sk_stream_is_writeable(struct sock *sk)
 	return sk_stream_is_writeable(sk);
 }
 
+/* An IPv6 socket has the TOS of a peer that speaks IPv4, like an IPv4 socket. */
 u8 helper_sk_received_tos(const struct sock *sk)
 {
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6 && !ipv6_addr_v4mapped(&sk->sk_v6_daddr))
+		return ip6_tclass(READ_ONCE(inet6_sk(sk)->rcv_flowinfo));
+#endif
 	return READ_ONCE(inet_sk(sk)->rcv_tos);
 }
 
