@@ -7,6 +7,17 @@
 
 pub mod wire;
 
+/// What the files below use.
+#[path = ""]
+pub mod abstractions {
+    /// Of sockets.
+    #[path = ""]
+    pub mod net {
+        #[path = "abstractions/net/paths.rs"]
+        pub mod paths;
+    }
+}
+
 /// What of the host is pure.
 #[path = ""]
 mod host {
@@ -14,6 +25,8 @@ mod host {
     mod cpu;
     #[path = "host/options.rs"]
     mod options;
+    #[path = "host/paths.rs"]
+    mod paths;
     #[path = "host/poll.rs"]
     mod poll;
     #[path = "host/progress.rs"]

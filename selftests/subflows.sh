@@ -95,6 +95,117 @@ late_endpoint()
 	fio_verify "$(disk "$ctrl")" --bs=64k --iodepth=8 --size=64m --io_size=8m
 }
 
+# limits SUBFLOWS ACCEPTED: of the host
+limits()
+{
+	in_host ip mptcp limits set subflows "$1" add_addr_accepted "$2"
+}
+
+undo()
+{
+	limits 8 8
+	in_target ip mptcp endpoint flush
+}
+
+# told TEXT...: each line that the kernel's log has of paths that there are not
+told()
+{
+	log_since_mark | grep -E 'nvme nvme[0-9]+: (MPTCP may|fell back to TCP)' |
+		sed 's/.*nvme nvme[0-9]*: //' >"$TMP/told" || :
+	expect "what was told of paths" "$*" "$(<"$TMP/told")"
+}
+
+endpoints()
+{
+	local i
+
+	in_host ip mptcp endpoint flush
+	for i in "$@"; do
+		in_host ip mptcp endpoint add "10.1.$i.1" dev "h$i" subflow
+	done
+}
+
+announce()
+{
+	local i
+
+	for i in "$@"; do
+		in_target ip mptcp endpoint add "10.1.$i.2" dev "t$i" signal
+	done
+}
+
+# connect_twice [OPTION...]: it is told once for a controller, not again at a reset
+connect_twice()
+{
+	local ctrl
+
+	log_mark
+	ctrl=$(attach_to "$NQN" -a "$ADDR" -s 4421 --nr-io-queues=1 "$@")
+	limit 30 nvme reset "/dev/$ctrl"
+	await_state "$ctrl" live
+	read_some "$(disk "$ctrl")"
+}
+
+# Whoever wants one path, or has what he wants, is not told anything.
+nothing_told()
+{
+	endpoints
+	limits 2 0
+	connect_twice
+	told ""
+	endpoints 2 3
+	connect_twice --duplicate-connect
+	told ""
+	limits 8 8
+	endpoints 2 3 4
+	announce 2 3 4
+	connect_twice --duplicate-connect
+	told ""
+}
+
+few_subflows()
+{
+	endpoints 2 3 4
+	limits 2 0
+	connect_twice
+	told "MPTCP may open 2 more subflows, for 3 endpoints and 0 announced addresses" \
+		"(ip mptcp limits set subflows)"
+	limits 2 8
+	endpoints
+	announce 2 3 4
+	connect_twice --duplicate-connect
+	told "MPTCP may open 2 more subflows, for 0 endpoints and 3 announced addresses" \
+		"(ip mptcp limits set subflows)"
+}
+
+few_announced()
+{
+	endpoints
+	announce 2 3 4
+	limits 2 0
+	connect_twice
+	told "MPTCP may use 0 of 3 addresses that the controller has announced" \
+		"(ip mptcp limits set add_addr_accepted)"
+	limits 8 2
+	connect_twice --duplicate-connect
+	told "MPTCP may use 2 of 3 addresses that the controller has announced" \
+		"(ip mptcp limits set add_addr_accepted)"
+}
+
+fallback()
+{
+	local ctrl
+
+	modprobe nvmet-tcp
+	PORT_TR=tcp port 3 "$ADDR" 4423
+	publish 3 "$NQN"
+	log_mark
+	ctrl=$(attach_to "$NQN" -a "$ADDR" -s 4423 --nr-io-queues=1)
+	read_some "$(disk "$ctrl")"
+	told "fell back to TCP: the controller, or something on the way, does not speak MPTCP"
+	port_remove 3
+}
+
 target_extra()
 {
 	port 2 0.0.0.0 4421 && publish 2 "$NQN"
@@ -107,4 +218,8 @@ t "the worker of MPTCP has a rescuer" worker_rescued
 t "integrity over four links" integrity
 t "addresses announced by the target" announced
 t "a path that comes later" late_endpoint
+t "nothing is told of paths if there are enough" nothing_told
+t "too low a limit of subflows is told" few_subflows
+t "too low a limit of announced addresses is told" few_announced
+t "a fallback to TCP is told" fallback
 finish

@@ -11,6 +11,10 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::{
+            ordering::Relaxed,
+            AtomicFlag, //
+        },
         Arc, //
     }, //
 };
@@ -20,6 +24,7 @@ use super::{
         default_port,
         max_queues, //
     },
+    paths::Shortage,
     queue::Queue,
     set_up::{
         set_up,
@@ -58,6 +63,8 @@ pub(crate) struct Host {
     namespace: ARef<Namespace>,
     remote: SockAddr,
     source: Option<SockAddr>,
+    /// A shortage of paths has been told.
+    shortage_told: AtomicFlag,
     /// The admin queue, and as many I/O queues as there may ever be.
     queues: KVec<Arc<Queue>>,
 }
@@ -81,6 +88,12 @@ impl Host {
     /// The admin queue, which is always there.
     pub(crate) fn admin_queue(&self) -> core::result::Result<&Arc<Queue>, Failure> {
         self.queues.first().ok_or(ENODEV.into())
+    }
+
+    /// The shortage of paths that there is to tell of: once.
+    pub(crate) fn new_shortage(&self) -> Option<Shortage> {
+        let shortage = self.queues.first()?.shortage()?;
+        (!self.shortage_told.xchg(true, Relaxed)).then_some(shortage)
     }
 
     /// The I/O queues with numbers from `first` up to and without `end`.
@@ -143,6 +156,7 @@ impl Transport for Context {
             namespace,
             remote,
             source,
+            shortage_told: AtomicFlag::new(false),
             queues,
         })
     }

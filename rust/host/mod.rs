@@ -20,6 +20,7 @@
 //! | [`recv`] | responses, data and R2Ts |
 //! | [`fault`] | why a connection cannot go on |
 //! | [`cpu`] | which CPU a queue works on |
+//! | [`paths`] | whether there are the paths that the administrator wants |
 //! | [`options`] | what follows from the options of a connect |
 //!
 //! # The life of a request
@@ -70,6 +71,7 @@ pub(crate) mod cpu;
 mod fault;
 mod io;
 mod options;
+mod paths;
 mod poll;
 mod progress;
 pub(crate) mod queue;

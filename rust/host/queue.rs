@@ -37,6 +37,7 @@ use super::{
     connection::Connection,
     cpu,
     io::Watcher,
+    paths::Shortage,
     poll::Pollers,
     recv::Receiver,
     send::Sender,
@@ -309,6 +310,13 @@ impl Queue {
             State::Live(Started(connection, _)) => !connection.is_broken(),
             _ => false,
         }
+    }
+
+    /// Why the queue has fewer paths than it could have, if it has. May sleep.
+    pub(crate) fn shortage(&self) -> Option<Shortage> {
+        let state = self.state.lock();
+        let Started(connection, _) = state.started()?;
+        Shortage::of(connection.socket.paths())
     }
 
     /// The address that the queue is connected from. May sleep.

@@ -28,7 +28,12 @@ const MAX_DEALS: u32 = 4;
 /// Connects the queues, and makes the controller live.
 pub(crate) fn set_up(ctrl: &Ctrl, new: bool) -> Outcome {
     // The next attempt begins with another key: the controller may have forgotten this one.
-    set_up_queues(ctrl, new).inspect_err(|_| ctrl.revoke_generated_psk())
+    set_up_queues(ctrl, new).inspect_err(|_| ctrl.revoke_generated_psk())?;
+    // By now the path manager has done for the admin queue what it could do.
+    if let Some(shortage) = ctrl.new_shortage() {
+        dev_info!(ctrl.device(), "{shortage}\n");
+    }
+    Ok(())
 }
 
 fn set_up_queues(ctrl: &Ctrl, new: bool) -> Outcome {

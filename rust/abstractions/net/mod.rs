@@ -11,6 +11,7 @@
 //! | [`mptcp`] | what MPTCP tells of a connection |
 //! | [`namespace`] | network namespaces |
 //! | [`options`] | options of sockets |
+//! | [`paths`] | the paths of an MPTCP connection |
 //! | [`read`] | reading what a socket has received where it lies |
 //! | [`segments`] | bytes from many places for one `sendmsg` |
 //! | [`skb`] | a part of a received packet |
@@ -25,6 +26,7 @@ pub mod listener;
 pub mod mptcp;
 pub mod namespace;
 pub mod options;
+pub mod paths;
 pub mod read;
 pub mod segments;
 pub mod skb;

@@ -4,19 +4,41 @@
 //!
 //! C header: [`include/net/mptcp.h`](srctree/include/net/mptcp.h)
 
-use super::socket::Socket;
+use super::{
+    paths::Paths,
+    socket::Socket, //
+};
 use crate::bindings;
 
 impl Socket {
-    /// How many subflows there are; 1 if the peer does not speak MPTCP. May sleep.
-    pub fn subflows(&self) -> u32 {
+    /// What MPTCP tells of the connection, or [`None`] for a plain TCP socket. May sleep.
+    fn mptcp_info(&self) -> Option<bindings::mptcp_info> {
         if !self.is_mptcp() {
-            return 1;
+            return None;
         }
-        let mut info: bindings::mptcp_info = Default::default();
+        let mut info = Default::default();
         // SAFETY: By the protocol this is an MPTCP socket, and alive.
         unsafe { bindings::mptcp_diag_fill_info(self.sk().cast(), &mut info) };
-        info.mptcpi_subflows_total.into()
+        Some(info)
+    }
+
+    /// How many subflows there are; 1 if the peer does not speak MPTCP. May sleep.
+    pub fn subflows(&self) -> u32 {
+        self.mptcp_info()
+            .map_or(1, |info| info.mptcpi_subflows_total.into())
+    }
+
+    /// The paths of the connection, or [`None`] if it is one of plain TCP: the peer does not speak
+    /// MPTCP, or something on the way does not let it. May sleep.
+    pub fn paths(&self) -> Option<Paths> {
+        let info = self.mptcp_info()?;
+        (info.mptcpi_flags & bindings::MPTCP_FALLBACK == 0).then_some(Paths {
+            extra_subflows: info.mptcpi_subflows,
+            extra_subflows_limit: info.mptcpi_subflows_max,
+            endpoints: info.mptcpi_local_addr_max,
+            announced: info.mptcpi_add_addr_received,
+            announced_limit: info.mptcpi_add_addr_accepted_max,
+        })
     }
 }
 
