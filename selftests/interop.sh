@@ -92,6 +92,47 @@ namespace_event()
 	namespace_remove "$NQN" 2
 }
 
+# A port that is told to serves no plain TCP; MPTCP it does. It says so ten times
+# in five seconds, and how often more.
+no_fallback()
+{
+	local attribute=$NVMET/ports/7/param_no_fallback i
+
+	PORT=4427
+	port 7 "$ADDR" "$PORT"
+	expect "param_no_fallback" 0 "$(cat "$attribute")"
+	publish 7 "$NQN"
+	read_some "$(disk "$(attach)")"
+	host_clear
+	expect_failure "changing an enabled port" tee "$attribute" <<<1
+	withdraw 7 "$NQN"
+	expect_failure "an attribute that is none" tee "$attribute" <<<maybe
+	echo 1 >"$attribute"
+	expect "param_no_fallback" 1 "$(cat "$attribute")"
+	publish 7 "$NQN"
+
+	log_mark
+	expect_failure "connecting with TCP" attach
+	log_since_mark |
+		matches -E 'port 7: refused the host 10\.1\.1\.1:[0-9]+: it does not speak MPTCP' ||
+		fail "the log does not say who was refused, and why: $(log_since_mark)"
+	for ((i = 0; i < 40; i++)); do
+		socat -u OPEN:/dev/null "TCP:$ADDR:$PORT"
+	done
+	wait_for 10 "no connection is left" none_left
+	expect_between "messages" 2 30 "$(log_since_mark | grep -c 'refused the host')"
+
+	modprobe nvme-mptcp
+	read_some "$(disk "$(HOST_TR=mptcp attach)")"
+	host_clear
+	port_remove 7
+}
+
+none_left()
+{
+	[ -z "$(in_target ss -Htn state established "sport = :$PORT")" ]
+}
+
 rounds()
 {
 	local i ctrl
@@ -122,6 +163,7 @@ pair()
 	t "keep-alive while idle" keep_alive
 	t "event when a namespace appears" namespace_event
 	t "connect and disconnect 8 times" rounds
+	[ "$PORT_TR" != mptcp ] || t "a port that serves no plain TCP" no_fallback
 }
 
 if [ "$HOST_TR/$PORT_TR" = mptcp/mptcp ]; then

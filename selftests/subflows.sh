@@ -103,6 +103,7 @@ limits()
 
 undo()
 {
+	in_target nft delete table inet box 2>/dev/null || :
 	limits 8 8
 	in_target ip mptcp endpoint flush
 }
@@ -206,6 +207,26 @@ fallback()
 	port_remove 3
 }
 
+# Something on the way takes the options of MPTCP from packets with data: the host
+# has come by MPTCP, and is refused when it sends Connect.
+fallback_refused()
+{
+	PORT=4428
+	port 7 "$ADDR" "$PORT" param_no_fallback=1
+	publish 7 "$NQN"
+	read_some "$(disk "$(attach --nr-io-queues=1)")"
+	host_clear
+	in_target nft add table inet box
+	in_target nft add chain inet box in '{ type filter hook input priority -300; }'
+	in_target nft add rule inet box in \
+		tcp dport "$PORT" meta length '>' 120 reset tcp option mptcp
+	log_mark
+	expect_failure "connecting through a box that takes options away" attach
+	log_since_mark | matches -E 'port 7: refused the host .*: its connection fell back to TCP' ||
+		fail "the log does not say who was refused, and why: $(log_since_mark)"
+	port_remove 7
+}
+
 target_extra()
 {
 	port 2 0.0.0.0 4421 && publish 2 "$NQN"
@@ -222,4 +243,5 @@ t "nothing is told of paths if there are enough" nothing_told
 t "too low a limit of subflows is told" few_subflows
 t "too low a limit of announced addresses is told" few_announced
 t "a fallback to TCP is told" fallback
+t "a port that serves no MPTCP that fell back" fallback_refused
 finish

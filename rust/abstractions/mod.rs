@@ -10,6 +10,7 @@
 //! | [`key`] | keys, and how users know them |
 //! | [`llist`] | lists that link their elements through a field of the elements |
 //! | [`mm`] | what allocations of the current task may do |
+//! | `ratelimit` | bounds for messages that others can cause |
 //! | `registered` | what a module has registered, for functions that C tells nothing of it |
 //! | [`workqueue`] | workqueues of one's own, and waiting for work |
 //! | [`net`] | sockets that speak MPTCP, their addresses, callbacks and data |
@@ -35,5 +36,7 @@ pub mod net;
 pub(crate) mod nvme;
 #[cfg(nvme_target)]
 pub(crate) mod nvmet;
+#[cfg(nvme_target)]
+pub(crate) mod ratelimit;
 mod registered;
 pub mod workqueue;

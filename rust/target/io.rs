@@ -208,6 +208,10 @@ impl Io {
         let id = self.id;
         let Connect { qid, sqsize } = sqe::connect(sqe).ok_or(Status::INVALID_FIELD)?;
 
+        // Data that came without what MPTCP sends with them may have made it fall back since.
+        if !connection.port.admits(&connection.socket) {
+            return Err(Status::CONNECT_INVALID_HOST);
+        }
         // A host that connects again and again must wait for what it leaves behind.
         if qid == 0 && limits::is_flooded(connection.target.closing(&connection.port)) {
             pr_warn!("queue {id}: too many connections are still being released\n");

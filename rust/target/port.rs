@@ -47,6 +47,7 @@ use crate::abstractions::{
             Tls, //
         }, //
     },
+    ratelimit::RateLimit,
     workqueue::cancel_sync, //
 };
 
@@ -61,6 +62,10 @@ pub(crate) struct Port {
     id: u16,
     addr: SockAddr,
     tls: Option<Tls>,
+    /// Connections of plain TCP are refused.
+    no_fallback: bool,
+    #[pin]
+    refusals: RateLimit,
     #[pin]
     greeters: Greeters,
     /// `None` before and after it listens.
@@ -106,6 +111,8 @@ impl Port {
                 id,
                 addr,
                 tls: settings.tls(),
+                no_fallback: settings.no_fallback(),
+                refusals <- RateLimit::new(),
                 greeters <- Greeters::new(),
                 listener <- new_mutex!(None, "nvmet_mptcp::Port::listener"),
                 accept_work <- new_work!("nvmet_mptcp::Port::accept_work"),
@@ -157,6 +164,26 @@ impl Port {
         &self.greeters
     }
 
+    /// Whether the port serves a connection: it may be told to serve those of MPTCP alone. Says who
+    /// is refused, and why. May sleep.
+    pub(super) fn admits(&self, socket: &Socket) -> bool {
+        if !self.no_fallback || socket.paths().is_some() {
+            return true;
+        }
+        if self.refusals.allows(c"nvmet_mptcp: refused hosts") {
+            let id = self.id;
+            let reason = match socket.is_mptcp() {
+                true => "its connection fell back to TCP",
+                false => "it does not speak MPTCP",
+            };
+            match socket.peer_addr() {
+                Ok(peer) => pr_warn!("port {id}: refused the host {peer}: {reason}\n"),
+                Err(_) => pr_warn!("port {id}: refused a host that has gone: {reason}\n"),
+            }
+        }
+        false
+    }
+
     /// Whether the port listens on all addresses, so that its own says nothing.
     pub(super) fn is_wildcard(&self) -> bool {
         self.addr.is_any()
@@ -182,9 +209,12 @@ impl Port {
                 return false;
             }
         };
-        let started = prepare(&socket).and_then(|()| Connection::start(self, socket));
-        if let Err(error) = started {
-            pr_err!("port {id}: failed to start a queue: {error:?}\n");
+        let prepared = prepare(&socket);
+        if self.admits(&socket) {
+            let started = prepared.and_then(|()| Connection::start(self, socket));
+            if let Err(error) = started {
+                pr_err!("port {id}: failed to start a queue: {error:?}\n");
+            }
         }
         true
     }

@@ -132,6 +132,12 @@ impl<'a, T: Transport> Port<'a, T> {
         bytes.try_into().ok()
     }
 
+    /// Whether hosts are refused whose connections fell back to TCP (`param_no_fallback`).
+    pub(crate) fn no_fallback(&self) -> bool {
+        // SAFETY: By the invariant the port is valid, and nobody changes this.
+        unsafe { (*self.raw.as_ptr()).no_fallback }
+    }
+
     /// Sets how much data a capsule of an I/O queue may hold in bytes, which is what hosts are told
     /// (`IOCCSZ` of Identify Controller).
     pub(crate) fn set_inline_data_size(&mut self, bytes: u32) {

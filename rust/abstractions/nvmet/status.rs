@@ -30,6 +30,8 @@ impl Status {
     pub(crate) const TRANSIENT_TRANSPORT: Self = Self::new(bindings::NVME_SC_TRANSIENT_TR_ERR);
     /// The controller is busy. Worth another try.
     pub(crate) const CONNECT_CTRL_BUSY: Self = Self::new(bindings::NVME_SC_CONNECT_CTRL_BUSY);
+    /// The host may not connect. Worth another try: the next connection may be a better one.
+    pub(crate) const CONNECT_INVALID_HOST: Self = Self::new(bindings::NVME_SC_CONNECT_INVALID_HOST);
     /// A parameter of a connect command is not acceptable.
     pub(crate) const CONNECT_INVALID_PARAM: Self =
         Self::new(bindings::NVME_SC_CONNECT_INVALID_PARAM | DNR);

@@ -21,6 +21,7 @@ struct nvme_ctrl;
 struct nvmet_sq;
 struct nvmf_ctrl_options;
 struct page;
+struct ratelimit_state;
 struct request;
 struct scatterlist;
 struct sock;
@@ -105,6 +106,7 @@ bool helper_nvme_is_write(const struct nvme_command *cmd);
 void helper_sgl_to_bvecs(struct scatterlist *sgl, unsigned int nents,
 			 struct bio_vec *vecs);
 unsigned long helper_totalram_pages(void);
+void helper_ratelimit_state_init(struct ratelimit_state *state);
 void helper_nvmet_sq_set_tls_key(struct nvmet_sq *sq, struct key *key);
 void helper_nvmet_sq_put_tls_key(struct nvmet_sq *sq);
 
