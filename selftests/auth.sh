@@ -5,7 +5,6 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-HOST_DIR=$NVMET/hosts/$HOSTNQN
 GROUPS_OF_DH=(ffdhe2048)
 # The larger ones are much work for an emulated CPU, and the same to the drivers.
 [ "$SLOW/$HOST_TR/$PORT_TR" != 1/mptcp/mptcp ] ||
@@ -26,7 +25,7 @@ demand()
 	local attr
 
 	for attr in "hash=hmac(sha256)" dhgroup=null "$@"; do
-		echo "${attr#*=}" >"$HOST_DIR/dhchap_${attr%%=*}"
+		echo "${attr#*=}" >"$PEER_DIR/dhchap_${attr%%=*}"
 	done
 }
 
@@ -150,6 +149,33 @@ changed_key()
 	read_some "$(disk "$ctrl")"
 }
 
+# A target that knows the host by the key of TLS does not ask for more.
+not_asked()
+{
+	local key ctrl
+
+	key=$(new_key 1)
+	demand "key=$key"
+	log_mark
+	ctrl=$(attach_with --dhchap-secret="$key")
+	! said "authenticated with hash" || fail "the host has authenticated"
+	read_some "$(disk "$ctrl")"
+}
+
+# Over the encrypted queue, when the host begins it.
+again_wrong()
+{
+	local key ctrl
+
+	key=$(new_key 1)
+	demand "key=$key"
+	ctrl=$(attach_with --dhchap-secret="$key")
+	log_mark
+	new_key 1 >"$SYS/$ctrl/dhchap_secret"
+	wait_for 10 "the wrong key is refused" said "qid 0: authentication failed"
+	! said "authenticated with hash" || fail "the host has authenticated"
+}
+
 reconnect()
 {
 	local key ctrl disk
@@ -172,12 +198,17 @@ reconnect()
 
 target_extra()
 {
-	mkdir "$HOST_DIR" &&
-		echo 0 >"$NVMET/subsystems/$NQN/attr_allow_any_host" &&
-		ln -s "$HOST_DIR" "$NVMET/subsystems/$NQN/allowed_hosts/"
+	only_host
 }
 
 setup
+if [ -n "$TLS" ]; then
+	t "the key of TLS is enough" not_asked
+	t "again, and with a new key, while I/O goes on" again
+	t "again, with a wrong key" again_wrong
+	finish
+fi
+
 hashes=(0 sha256 sha384 sha512)
 for i in 1 2 3; do
 	t "hash ${hashes[i]}" one_way "$i" "${hashes[i]}" null
