@@ -4,10 +4,12 @@
 # an end that uses MPTCP has userspace/tlshd preloaded, one that uses TCP has not.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-# shellcheck source-path=SCRIPTDIR source=lib/tlshd.sh
-. "$SELFTESTS/lib/tlshd.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/nvmetls.sh
 . "$SELFTESTS/lib/nvmetls.sh"
+
+# those that tlshd has for keys, and the hash that these are of: 1 for SHA-256, 2
+# for SHA-384. It has CHACHA20-POLY1305 for the latter, whose hash is the former.
+declare -A CIPHERS=([AES-128-GCM]=1 [AES-128-CCM]=1 [AES-256-GCM]=2)
 
 works()
 {
@@ -94,6 +96,36 @@ each_kind()
 	done
 }
 
+# offer CIPHER: and not the others for such keys, as an administrator has GnuTLS, and
+# so tlshd, do it. It ends if there is none left for the other keys.
+offer()
+{
+	local other
+
+	echo "[overrides]" >"$TMP/gnutls.conf"
+	for other in "${!CIPHERS[@]}"; do
+		[ "$other" = "$1" ] || [ "${CIPHERS[$other]}" != "${CIPHERS[$1]}" ] ||
+			echo "tls-disabled-cipher = $other" >>"$TMP/gnutls.conf"
+	done
+	tlshd_stop
+	GNUTLS_SYSTEM_PRIORITY_FILE=$TMP/gnutls.conf tlshd_start_for host
+	tlshd_start_for target
+}
+
+# cipher NAME: that is the one which the host offers
+cipher()
+{
+	local key ctrl
+
+	key=$(nvme_key "${CIPHERS[$1]}" 1)
+	ctrl=$(attach_raw "tls,tls_key=$key")
+	is_encrypted "$ctrl"
+	grep 'Session description' "$TMP/tlshd.host.log" | tail -n 1 | matches -F "($1)" ||
+		fail "expected $1"
+	fio_verify "$(disk "$ctrl")" --bsrange=512-64k --iodepth=16 --size=64m --io_size=1m
+	keyctl unlink "$key" "$(nvme_keyring)"
+}
+
 port_returns()
 {
 	local ctrl disk
@@ -143,29 +175,70 @@ link_down()
 	expect "state" live "$(attr "$ctrl" state)"
 }
 
-# Authentication makes the key, and then the queues are encrypted with it.
-concatenation()
+# concat_up: $CTRL, whose queues are encrypted with the key that authentication
+# has made, $MADE. The target is left so: target_up.
+concat_up()
 {
-	local secret ctrl key
+	local secret
 
 	secret=$(nvme gen-dhchap-key --nqn="$HOSTNQN")
-	mkdir "$NVMET/hosts/$HOSTNQN"
-	echo "$secret" >"$NVMET/hosts/$HOSTNQN/dhchap_key"
-	echo ffdhe2048 >"$NVMET/hosts/$HOSTNQN/dhchap_dhgroup"
-	echo 0 >"$NVMET/subsystems/$NQN/attr_allow_any_host"
-	ln -s "$NVMET/hosts/$HOSTNQN" "$NVMET/subsystems/$NQN/allowed_hosts/"
-	ctrl=$(ON=4421 attach_at "concat,dhchap_secret=$secret")
-	is_encrypted "$ctrl"
-	expect "tls_mode" concat "$(attr "$ctrl" tls_mode)"
-	key=$(attr "$ctrl" tls_key)
-	expect "tls_configured_key" "$key" "$(attr "$ctrl" tls_configured_key)"
-	read_some "$(disk "$ctrl")"
-	limit 60 nvme reset "/dev/$ctrl" || fail "nvme reset"
-	await_state "$ctrl" live
-	is_encrypted "$ctrl"
-	[ "$(attr "$ctrl" tls_key)" != "$key" ] || fail "the key is the same after a reset"
-	detach "$ctrl"
+	only_host
+	echo "$secret" >"$PEER_DIR/dhchap_key"
+	echo ffdhe2048 >"$PEER_DIR/dhchap_dhgroup"
+	CTRL=$(ON=4421 attach_at "concat,dhchap_secret=$secret")
+	expect "tls_mode" concat "$(attr "$CTRL" tls_mode)"
+	made
+}
+
+# made: $MADE, with which all is encrypted
+made()
+{
+	is_encrypted "$CTRL"
+	MADE=$(attr "$CTRL" tls_key)
+	expect "tls_configured_key" "$MADE" "$(attr "$CTRL" tls_configured_key)"
+	expect "the key that the target shows" "$MADE" "$(target_key)"
+}
+
+concatenation()
+{
+	local before
+
+	concat_up
+	read_some "$(disk "$CTRL")"
+	before=$MADE
+	limit 60 nvme reset "/dev/$CTRL" || fail "nvme reset"
+	await_state "$CTRL" live
+	made
+	[ "$MADE" != "$before" ] || fail "the key is the same after a reset"
+	detach "$CTRL"
 	target_up
+}
+
+# An administrator has a new key made while I/O goes on.
+another_key()
+{
+	local before disk
+
+	concat_up
+	disk=$(disk "$CTRL")
+	fio_load "$disk"
+	before=$MADE
+	echo 0 >"$SYS/$CTRL/tls_configured_key"
+	wait_for 20 "there is another key" key_is_not "$before"
+	await_state "$CTRL" live
+	made
+	goes_on "$disk" "$LOAD" "with another key"
+	load_stop
+	detach "$CTRL"
+	target_up
+}
+
+# key_is_not KEY: but another one
+key_is_not()
+{
+	local key
+
+	key=$(attr "$CTRL" tls_key) && [ -n "$key" ] && [ "$key" != "$1" ]
 }
 
 tls_up
@@ -180,10 +253,15 @@ t "a port that leaves it to the host" both_kinds
 t "a key and a keyring of one's choice" chosen_key
 t "a key without TLS" unused_key
 t "secure channel concatenation" concatenation
+t "concatenation, another key under load" another_key
 t "three resets under load" resets
 [ "$HOST_TR" = "$PORT_TR" ] || finish
 
 t "every kind of key" each_kind
+for name in "${!CIPHERS[@]}"; do
+	offer "$name"
+	t "cipher $name" cipher "$name"
+done
 [ "$PORT_TR" = mptcp ] || finish
 
 t "a link goes down and up" link_down
