@@ -142,7 +142,7 @@ allowed_hosts()
 	limit 30 nvme reset "/dev/$ctrl" || fail "nvme reset of an allowed host"
 	await_state "$ctrl" live
 	goes_on "$disk" "$LOAD" "when an allowed host has returned"
-	IDENTITY_OPTIONS=hostnqn=$NQN.stranger,hostid=${HOSTID/7c2d/0000} \
+	HOST_OPTIONS=hostnqn=$NQN.stranger,hostid=${HOSTID/7c2d/0000} \
 		expect_failure "a stranger" attach_raw >/dev/null
 	allow none
 	goes_on "$disk" "$LOAD" "when the host is not allowed any more"

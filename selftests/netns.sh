@@ -142,7 +142,7 @@ contained()
 	local i=$((${1#c} - 1))
 
 	HOST_NS=$1 FABRICS_AS="unshare --mount --pid --fork --mount-proc" \
-		IDENTITY_OPTIONS=hostnqn=nqn.2026-11.test:host-$1,hostid=0000000$i-$HOSTID_TAIL \
+		HOST_OPTIONS=hostnqn=nqn.2026-11.test:host-$1,hostid=0000000$i-$HOSTID_TAIL \
 		fabrics "traddr=10.2.$i.2,trsvcid=4421,nqn=$NQN.$1,reconnect_delay=1"
 }
 
