@@ -13,8 +13,9 @@ tlshd_up()
 		skip "the libnvme of this machine does not know $HOST_TR: patches/libnvme"
 	tlshd_files
 	{ nvme_key 1 1 && nvme_key 1 1 "$DISCOVERY_NQN"; } >"$TMP/log" || bail "cannot make keys"
-	tlshd_start_for host
-	tlshd_start_for target
+	# A theme may have hosts of both transports.
+	tlshd_start host "$LIBRARY"
+	tlshd_start target "$LIBRARY"
 }
 
 # tlshd_files: all that tlshd reads and loads
