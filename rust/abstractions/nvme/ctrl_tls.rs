@@ -23,7 +23,9 @@ impl<T: Controller> Ctrl<T> {
     pub(crate) fn configured_psk(&self) -> Option<KeySerial> {
         // SAFETY: The options are valid. Besides the user, who cannot change it any more, only
         // authentication of the admin queue sets the field, for which whoever sets the controller
-        // up waits, and `revoke_generated_psk`.
+        // up waits, and `revoke_generated_psk`. Who writes a secret or `tls_configured_key` just
+        // when the controller is set up anew starts authentication beside it: C has no lock for
+        // that, and tcp.c the same race.
         let key = unsafe { (*self.options().as_raw()).tls_key };
         // SAFETY: The field has a reference to it, or is null.
         unsafe { KeySerial::of(key) }
