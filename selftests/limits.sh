@@ -19,12 +19,6 @@ ours()
 	[ "$PORT_TR" = mptcp ] || skip "the C target does it differently"
 }
 
-# released: no controller is left at the target
-released()
-{
-	! ls -d /sys/kernel/debug/nvmet/*/ctrl* >/dev/null 2>&1
-}
-
 # No kernel memory in what a command leaves of its data.
 leftovers()
 {

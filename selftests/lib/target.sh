@@ -120,6 +120,12 @@ subsystem_remove()
 	rmdir "$dir"
 }
 
+# released: no controller is left at the target
+released()
+{
+	! ls -d /sys/kernel/debug/nvmet/*/ctrl* >/dev/null 2>&1
+}
+
 target_clear()
 {
 	local dir
