@@ -44,7 +44,8 @@ in_context()
 
 	polled
 	by=$(completed_by run_fio --name=poll --filename="$DISK" --direct=1 --ioengine=io_uring \
-		--hipri=1 --size=64m --number_ios="$all" --output-format=terse --output=/dev/null "$@")
+		--hipri=1 --size=64m --number_ios="$all" --output-format=terse \
+		--output=/dev/null "$@")
 	echo "completed by: ${by//$'\n'/, }" >&3
 	most=$(awk '$2 == "fio" { print $1 }' <<<"$by")
 	[ "${most:-0}" -ge $((all * 3 / 4)) ] ||

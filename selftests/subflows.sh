@@ -222,7 +222,8 @@ fallback_refused()
 		tcp dport "$PORT" meta length '>' 120 reset tcp option mptcp
 	log_mark
 	expect_failure "connecting through a box that takes options away" attach
-	log_since_mark | matches -E 'port 7: refused the host .*: its connection fell back to TCP' ||
+	log_since_mark |
+		matches -E 'port 7: refused the host .*: its connection fell back to TCP' ||
 		fail "the log does not say who was refused, and why: $(log_since_mark)"
 	port_remove 7
 }

@@ -54,7 +54,8 @@ ipv6()
 	tcpdump -nvr "$TMP/pcap" ip6 and src "$ADDR" and greater 1000 2>/dev/null |
 		grep -o '(.*hlim' >"$TMP/packets" || fail "no data on the wire"
 	[ "$PORT_TR" != mptcp ] ||
-		expect "packets with data of another class" "" "$(grep -v 'class 0x20' "$TMP/packets" || :)"
+		expect "packets with data of another class" "" \
+			"$(grep -v 'class 0x20' "$TMP/packets" || :)"
 }
 
 # The sockets of a port on the wildcard of IPv6, and of a host that speaks IPv4
