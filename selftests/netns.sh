@@ -71,17 +71,18 @@ host_deleted()
 	freed target t1
 }
 
-host_deleted_and_lost()
+# deleted_and_lost HOST_OR_TARGET OTHER LINK: and the port with it, under load
+deleted_and_lost()
 {
 	anew
 	CTRL=$(attach --reconnect-delay=1 --ctrl-loss-tmo=3)
 	DISK=$(disk "$CTRL")
 	fio_load "$DISK"
-	ip netns delete host
+	ip netns delete "$1"
 	port_remove 1
 	load_ends 60
 	wait_for 30 "the controller goes" no_controllers
-	freed target t1
+	freed "$2" "$3"
 }
 
 # The port listens on, and its connections stay.
@@ -98,19 +99,6 @@ target_deleted()
 	verify_stop
 	limit 30 detach "$CTRL"
 	port_remove 1
-	freed host h1
-}
-
-target_deleted_under_load()
-{
-	anew
-	CTRL=$(attach --reconnect-delay=1 --ctrl-loss-tmo=3)
-	DISK=$(disk "$CTRL")
-	fio_load "$DISK"
-	ip netns delete target
-	port_remove 1
-	load_ends 60
-	wait_for 30 "the controller goes" no_controllers
 	freed host h1
 }
 
@@ -234,9 +222,9 @@ HOSTID_TAIL=${HOSTID#*-}
 setup
 RESTORE=anew
 t "the host's is deleted" host_deleted
-t "the host's is deleted and the controller lost" host_deleted_and_lost
+t "the host's is deleted and the controller lost" deleted_and_lost host target t1
 t "the target's is deleted" target_deleted
-t "the target's is deleted and the port removed under load" target_deleted_under_load
+t "the target's is deleted and the port removed under load" deleted_and_lost target host h1
 t "hosts in containers" in_containers
 t "ports in several namespaces" ports_in_namespaces
 finish

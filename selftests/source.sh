@@ -5,17 +5,6 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# endpoints LINK...: the path manager may use these, and no others
-endpoints()
-{
-	local i
-
-	in_host ip mptcp endpoint flush
-	for i in "$@"; do
-		in_host ip mptcp endpoint add "10.1.$i.1" dev "h$i" subflow
-	done
-}
-
 # sources: the host's addresses, each with the device that it is bound to, if it
 # is, and how many connections come from there
 sources()

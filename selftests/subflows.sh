@@ -116,16 +116,6 @@ told()
 	expect "what was told of paths" "$*" "$(<"$TMP/told")"
 }
 
-endpoints()
-{
-	local i
-
-	in_host ip mptcp endpoint flush
-	for i in "$@"; do
-		in_host ip mptcp endpoint add "10.1.$i.1" dev "h$i" subflow
-	done
-}
-
 announce()
 {
 	local i

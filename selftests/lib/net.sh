@@ -163,3 +163,14 @@ mib()
 {
 	"in_$1" nstat -asz -j "$2" | jq ".kernel.$2 // 0"
 }
+
+# endpoints LINK...: the host's path manager may use these, and no others
+endpoints()
+{
+	local i
+
+	in_host ip mptcp endpoint flush
+	for i in "$@"; do
+		in_host ip mptcp endpoint add "10.1.$i.1" dev "h$i" subflow
+	done
+}
