@@ -93,7 +93,8 @@ impl Queue {
             Next::Nobody => {}
             Next::Work => self.kick(),
             Next::WorkLater => {
-                let delay = msecs_to_jiffies(PAUSE_MS);
+                // One more, because the first one has begun already.
+                let delay = msecs_to_jiffies(PAUSE_MS) + 1;
                 // If it is queued already, that is soon enough.
                 let _ = self
                     .workqueue
