@@ -99,6 +99,23 @@ keep_alive()
 		fail "the idle controller was not left in peace"
 }
 
+# A command that is refused is a sign of life as well: the host takes it for one, and
+# sends no keep-alive meanwhile.
+refused_commands()
+{
+	local ctrl end
+
+	ctrl=$(attach --keep-alive-tmo=3)
+	end=$(($(now_ms) + 8000))
+	while [ "$(now_ms)" -lt "$end" ]; do
+		expect_failure "a command that there is not" \
+			nvme admin-passthru "/dev/$ctrl" -O 0xc0 >/dev/null
+	done
+	expect "state" live "$(attr "$ctrl" state)"
+	! log_since_mark | grep -E 'keep.?alive|error recovery|[Rr]econnect' ||
+		fail "the target took the host for dead"
+}
+
 # The target forgets nothing either: a host that falls silent is dropped.
 keep_alive_expires()
 {
@@ -213,6 +230,7 @@ t "commands in parallel" parallel
 t "namespaces are added, resized and removed" namespaces
 t "ns-rescan, list-ns" rescan
 t "keep-alive while idle" keep_alive
+t "keep-alive beside commands that are refused" refused_commands
 t "keep-alive expires when all links are silent" keep_alive_expires
 # The last one: the modules stay as it has loaded them.
 t "namespaces are added, resized and removed without multipathing" without_multipath
