@@ -206,14 +206,24 @@ target_extra()
 	port 2 10.1.2.2 "$PORT" && publish 2 "$NQN"
 }
 
+# links_of MBIT
+links_of()
+{
+	local i
+
+	for ((i = 1; i <= LINKS; i++)); do
+		shape "$i" rate "$1mbit"
+	done
+}
+
 setup
-# As long as all is done at once, a path with a shorter queue is the first one.
-for ((i = 1; i <= LINKS; i++)); do
-	shape "$i" rate $((100 / SLOW))mbit
-done
+# As long as all is done at once, a path with a shorter queue is the first one: links
+# must be much slower than the CPU.
+links_of $((100 / SLOW / SLOW))
 t "round-robin" both_used round-robin
 t "queue-depth" both_used queue-depth
 t "numa" numa
+links_of $((100 / SLOW))
 t "states of a path change" ana_changes
 t "a port goes and returns" failover
 t "a controller is disconnected, another connected" disconnected
