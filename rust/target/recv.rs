@@ -242,6 +242,9 @@ impl Io {
             Err(refused) => self.refuse(refused, capsule.data_len),
         }
         Ok(())
+        if capsule.data_len > MAX_DATA {
+            return Err(capsule.too_long(MAX_DATA).into());
+        }
     }
 
     /// Reads what a command says about its data, and sees to it that they come.

@@ -67,6 +67,12 @@ impl PduHeader<72> for CapsuleCmd {
 }
 
 impl CapsuleCmd {
+    /// The error for more data than any capsule has, of which there are `most` bytes: a stream that
+    /// announces them is better ended than followed.
+    pub const fn too_long(&self, most: u32) -> Error {
+        Ch::too_long(self.data_len, most)
+    }
+
     /// As [`PduHeader::emit`] around an SQE that stands in its place, bytes 8 to 71 of `buf`,
     /// already: a host has the block layer build it there.
     ///
@@ -273,6 +279,12 @@ mod tests {
             assert_eq!(sealed.is_ok(), fits);
             assert!(fits || sealed == Err(EmitError::TooLong { data_len }));
         }
+    }
+
+    #[test]
+    fn capsule_cmd_with_too_much_data() {
+        let error = connect().too_long(1023);
+        assert_eq!((error.fes, error.fei), (Fes::InvalidHeaderField, 4));
     }
 
     #[test]

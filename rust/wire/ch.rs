@@ -90,6 +90,24 @@ impl Ch {
         Error::header(field::TYPE.offset(), Reason::WrongDirection(kind))
     }
 
+    /// Whether a PDU of type `kind` has a digest behind its header, and says so.
+    pub(super) fn is_digested<const N: usize>(
+        kind: PduType,
+        header: &[u8; N],
+        layout: &Layout,
+    ) -> bool {
+        layout.has_header_digest(kind) && field::FLAGS.get(header) & HDGSTF != 0
+    }
+
+    /// The error for `data_len` bytes of data, where there may be `most`.
+    pub(super) const fn too_long(data_len: u32, most: u32) -> Error {
+        let reason = Reason::TooMuchData {
+            got: data_len,
+            most,
+        };
+        Error::header(field::PLEN.offset(), reason)
+    }
+
     /// Reads the common header at the start of `header`.
     ///
     /// Checks fields in their order, because the TermReq has to name the first that is wrong.

@@ -15,6 +15,11 @@ use super::{
         Ch,
         CH_LEN, //
     },
+    decoder_state::{
+        advanced,
+        remaining,
+        State, //
+    },
     digest::{
         finish,
         Crc32c,
@@ -69,30 +74,12 @@ pub enum Event {
     },
 }
 
-/// Where in a PDU the stream is. `at` counts the bytes of the part that have arrived.
-#[derive(Clone, Copy, Debug)]
-enum State {
-    /// In the first [`MIN_HLEN`] bytes, the common header not complete.
-    Common { at: usize },
-    /// In the rest of the header and its digest.
-    Header { ch: Ch, at: usize },
-    /// In bytes that nobody wants, padding or what follows a TermReq; then `payload` bytes of
-    /// data. The buffer from `end` on is scratch space.
-    Skip { end: usize, left: u32, payload: u32 },
-    /// In the data, with `left` bytes to come.
-    Payload { left: u32 },
-    /// In the data digest.
-    DataDigest { at: usize },
-    /// After an error, for good: the stream has lost its structure.
-    Dead(DecodeError),
-}
-
 /// Decodes what one connection receives; the layer's documentation has an example.
 ///
 /// # Invariants
 ///
-/// In `State::Common`, `at` is less than `MIN_HLEN`. In `State::Header`, `at` is less than the
-/// `header_end` of `ch`, which is at most `MAX_HLEN`. In `State::Skip`, `left` is not zero and
+/// In `State::Common`, `at` is less than `MIN_HLEN`. In `State::Header`, `at` is less than where
+/// the header of `kind` ends, which is at most `MAX_HLEN`. In `State::Skip`, `left` is not zero and
 /// `end` is less than `MAX_HLEN`. In `State::Payload`, `left` is not zero. In
 /// `State::DataDigest`, `at` is less than `DIGEST_LEN`.
 pub struct Decoder<C: Crc32c> {
@@ -159,7 +146,10 @@ impl<C: Crc32c> Decoder<C> {
     pub fn input(&mut self) -> Input<'_> {
         let bytes = match self.state {
             State::Common { at } => self.header.get_mut(at..MIN_HLEN),
-            State::Header { ch, at } => self.header.get_mut(at..ch.header_end.into()),
+            State::Header { kind, at, .. } => {
+                let end = self.layout.header_end(kind);
+                self.header.get_mut(at..end.into())
+            }
             State::Skip { end, left, .. } => self.header.get_mut(end..).and_then(|scratch| {
                 let len = scratch.len().min(usize::try_from(left).ok()?);
                 scratch.get_mut(..len)
@@ -190,7 +180,7 @@ impl<C: Crc32c> Decoder<C> {
     }
 
     fn step(&mut self, n: usize) -> Result<Option<Event>, DecodeError> {
-        let (ch, at) = match self.state {
+        let (kind, ch, at) = match self.state {
             State::Dead(error) => return Err(error),
             // Nothing new: in particular, `header()` still shows the last PDU.
             _ if n == 0 => return Ok(None),
@@ -201,9 +191,13 @@ impl<C: Crc32c> Decoder<C> {
                     self.state = State::Common { at };
                     return Ok(None);
                 }
-                (self.admit()?, at)
+                let (kind, ch) = self.admit()?;
+                (kind, ch, at)
             }
-            State::Header { ch, at } => (ch, advanced(at, n, ch.header_end.into())?),
+            State::Header { kind, ch, at } => {
+                let end = self.layout.header_end(kind);
+                (kind, ch, advanced(at, n, end.into())?)
+            }
             State::Skip { end, left, payload } => {
                 let scratch = self.header.len().saturating_sub(end);
                 // INVARIANT: `left` is not zero where it is kept, `end` is as it was.
@@ -222,11 +216,12 @@ impl<C: Crc32c> Decoder<C> {
                 return Ok(self.in_data_digest(at));
             }
         };
-        self.in_header(ch, at)
+        self.in_header(kind, ch, at)
     }
 
-    /// Reads the common header, provided that a PDU of its type may come here and now.
-    fn admit(&self) -> Result<Ch, DecodeError> {
+    /// Reads the common header, provided that a PDU of its type may come here and now. What else is
+    /// wrong is only said when the digest of the header, if it has one, has been seen.
+    fn admit(&self) -> Result<(PduType, Result<Ch, Error>), DecodeError> {
         let kind = Ch::kind(&self.header)?;
         if kind.receiver() != self.role {
             return Err(Ch::wrong_direction(kind).into());
@@ -235,24 +230,35 @@ impl<C: Crc32c> Decoder<C> {
         if !kind.is_term_req() && kind.is_ic() == self.open {
             return Err(Error::unexpected(kind).into());
         }
-        Ch::parse(&self.header, &self.layout)
+        match Ch::parse(&self.header, &self.layout) {
+            Ok(ch) => Ok((kind, Ok(ch))),
+            Err(DecodeError::Fatal(error)) if Ch::is_digested(kind, &self.header, &self.layout) => {
+                Ok((kind, Err(error)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Waits for the rest of the header, then checks its digest and reads it.
-    fn in_header(&mut self, ch: Ch, at: usize) -> Result<Option<Event>, DecodeError> {
-        let (hlen, end) = (usize::from(ch.kind.hlen()), usize::from(ch.header_end));
+    fn in_header(
+        &mut self,
+        kind: PduType,
+        ch: Result<Ch, Error>,
+        at: usize,
+    ) -> Result<Option<Event>, DecodeError> {
+        let (hlen, end) = (kind.hlen(), self.layout.header_end(kind));
+        let (hlen, end) = (usize::from(hlen), usize::from(end));
         self.seen = at.min(hlen);
         if at < end {
             // INVARIANT: `at` is checked, and a header with its digest fits the buffer.
-            self.state = State::Header { ch, at };
+            self.state = State::Header { kind, ch, at };
             return Ok(None);
         }
-
         if hlen != end {
             self.check_header_digest(hlen)?;
         }
+        let ch = ch?;
         let pdu = Pdu::read(&ch, &self.header)?;
-
         let skip = match pdu {
             Pdu::ICReq(_) | Pdu::ICResp(_) => {
                 self.open = true;
@@ -317,34 +323,4 @@ impl<C: Crc32c> Decoder<C> {
         }
         Ok(())
     }
-}
-
-impl State {
-    /// The state before `len` bytes of data.
-    const fn at_payload(len: u32) -> Self {
-        // INVARIANT: Either way as required.
-        match len {
-            0 => Self::Common { at: 0 },
-            left => Self::Payload { left },
-        }
-    }
-}
-
-/// `at` plus `n`, which must not be more than `end`.
-fn advanced(at: usize, n: usize, end: usize) -> Result<usize, DecodeError> {
-    at.checked_add(n)
-        .filter(|at| *at <= end)
-        .ok_or_else(|| DecodeError::overrun(n, end.saturating_sub(at)))
-}
-
-/// `left` less `n`, which must not be more than `most` either.
-fn remaining(left: u32, n: usize, most: usize) -> Result<u32, DecodeError> {
-    u32::try_from(n)
-        .ok()
-        .filter(|_| n <= most)
-        .and_then(|n| left.checked_sub(n))
-        .ok_or_else(|| {
-            let left = usize::try_from(left).unwrap_or(usize::MAX);
-            DecodeError::overrun(n, left.min(most))
-        })
 }

@@ -77,7 +77,7 @@
 //! | `ic.rs`, `capsule.rs`, `data.rs`, `r2t.rs`, `term.rs` | the PDUs |
 //! | `sqe.rs`, `cqe.rs` | the few fields of queue entries that a transport touches |
 //! | `mapping.rs` | [`Mapping`](mapping::Mapping): what a command says about its data |
-//! | `pdu.rs`, `decoder.rs` | [`Pdu`]; the receive machine, [`Decoder`] |
+//! | `pdu.rs`, `decoder.rs`, `decoder_state.rs` | [`Pdu`]; the receive machine, [`Decoder`] |
 //! | `outgoing.rs` | the send machine, [`Outgoing`]: how much of what is sent has been |
 //! | `transfer_host.rs`, `transfer_controller.rs` | who may send which byte when |
 //! | `send_size.rs` | how many bytes to send at a time |
@@ -103,6 +103,7 @@ mod ch;
 pub mod cqe;
 mod data;
 mod decoder;
+mod decoder_state;
 mod digest;
 mod error;
 mod field;

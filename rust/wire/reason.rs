@@ -70,6 +70,13 @@ pub enum Reason {
         /// The digest computed.
         want: u32,
     },
+    /// A capsule has more data than any may have.
+    TooMuchData {
+        /// Its bytes of data.
+        got: u32,
+        /// The most that there may be.
+        most: u32,
+    },
     /// An R2T for a command whose last one is not served yet: we offer MAXR2T 0, one at a time.
     R2tOpen,
     /// A command is said to have succeeded before all of its data have come.
@@ -103,6 +110,12 @@ impl fmt::Display for Reason {
             Self::MisplacedLast { got: false } => f.write_str("LAST_PDU missing"),
             Self::HeaderDigest { got, want } => {
                 write!(f, "header digest {got:#010x} must be {want:#010x}")
+            }
+            Self::TooMuchData { got, most } => {
+                write!(
+                    f,
+                    "{got:#x} bytes of data in a capsule, at most {most:#x} may be"
+                )
             }
             Self::R2tOpen => f.write_str("R2T while another is open"),
             Self::ShortOfData { got, want } => {

@@ -7,11 +7,12 @@
 //! |---|---|
 //! | `golden.rs` | PDUs put together by hand from the specification |
 //! | `linux_pdus.rs`, `linux_pdus_test.rs` | PDUs that the C drivers sent |
-//! | `decoder_test.rs` | the tests of the decoder |
+//! | `decoder_test.rs`, `damage_test.rs` | the tests of the decoder |
 //! | `testing.rs` | what tests share: CRC32C, layouts, a decoder that is fed |
 //!
 //! Properties, which are tried on random input and need crates for it, are in `tests/`.
 
+mod damage_test;
 mod decoder_test;
 pub(super) mod golden;
 mod linux_pdus;
