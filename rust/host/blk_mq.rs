@@ -52,8 +52,8 @@ impl Operations for Queue {
         Queue::is_live(self)
     }
 
-    fn prepare(&self, info: &Info, entry: &mut [u8; 64], state: &mut SendState) {
-        request::prepare(info, entry, state, self.in_capsule.load(Relaxed));
+    fn prepare(&self, info: &Info, entry: &mut [u8; 64], state: &mut SendState) -> RecvState {
+        request::prepare(info, entry, state, self.in_capsule.load(Relaxed))
     }
 
     fn queue_rq(self: &Arc<Self>, request: SendRequest<Self>, last: bool) {

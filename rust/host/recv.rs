@@ -247,7 +247,7 @@ impl Receiver {
         let request = self.find(ctrl, command_id, || pdu.unknown_cid())?;
         // Bit 0 is the phase, which has no meaning here.
         if status >> 1 == 0 {
-            has_all_data(&request)?;
+            request.check_complete()?;
         }
         self.complete(request, status, result);
         Ok(())
@@ -261,7 +261,7 @@ impl Receiver {
         }
         request.c2h.data(pdu, info.data_len)?;
         if pdu.success {
-            has_all_data(&request)?;
+            request.check_complete()?;
         }
         self.incoming = Some(Incoming {
             command_id: pdu.cccid,
@@ -318,6 +318,7 @@ impl Receiver {
             return Err(wire::Error::unexpected(PduType::R2T));
         }
         match request.grant(Some(*pdu)) {
+        request.solicited.r2t(pdu)?;
             Ok(Some(sender)) => {
                 queue.inbox.push(sender);
                 Ok(())
@@ -336,14 +337,4 @@ impl Receiver {
         self.state = State::Ended;
         connection.set_broken();
     }
-}
-
-/// Checks that a request which succeeds has all of its data.
-fn has_all_data(request: &RecvRequest<'_, Queue>) -> Result<(), wire::Error> {
-    let info = request.info();
-    let got = request.c2h.received();
-    if info.is_read && got != info.data_len {
-        return Err(wire::Error::short_of_data(got, info.data_len));
-    }
-    Ok(())
 }

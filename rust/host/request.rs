@@ -8,7 +8,6 @@ use kernel::prelude::*;
 
 use super::{
     bounce::Bounce,
-    fault::Fault,
     queue::Queue, //
 };
 use crate::{
@@ -16,10 +15,12 @@ use crate::{
         net::segments::Segments,
         nvme::request::{
             Info,
+            RecvRequest,
             SendRequest, //
         }, //
     },
     wire::{
+        self,
         finish,
         mapping,
         sqe,
@@ -32,6 +33,7 @@ use crate::{
         Layout,
         Outgoing,
         PduHeader,
+        Solicited,
         CRC_SEED,
         DIGEST_LEN,
         R2T, //
@@ -57,8 +59,6 @@ pub(crate) struct SendState {
     out: Outgoing,
     /// If a digest follows the data: the CRC32C of those that have been put into the bounce buffer.
     crc: Option<u32>,
-    /// How much of the request's data has been put into PDUs, in bytes.
-    data_sent: u32,
     h2c: H2cTransfer,
     h2c_header: [u8; H2CData::MAX_HEADER],
 }
@@ -69,7 +69,6 @@ impl Default for SendState {
             stage: Stage::Unsealed(0),
             out: Outgoing::NOTHING,
             crc: None,
-            data_sent: 0,
             h2c: H2cTransfer::new(),
             h2c_header: [0; H2CData::MAX_HEADER],
         }
@@ -77,39 +76,62 @@ impl Default for SendState {
 }
 
 /// What the receiver keeps for a request.
+#[derive(Default)]
 pub(crate) struct RecvState {
     /// The data that have come.
     pub(crate) c2h: C2hTransfer,
+    /// The data that have been asked for.
+    pub(crate) solicited: Solicited,
     /// Whether a data digest was wrong.
     pub(crate) corrupt: bool,
 }
 
-impl Default for RecvState {
-    fn default() -> Self {
-        Self {
-            c2h: C2hTransfer::new(),
-            corrupt: false,
-        }
-    }
-}
-
-/// What the receiver tells the sender: the R2T that has come.
+/// What the receiver tells the sender: the R2T that has come, and may ask for what it asks for.
 pub(crate) type Grant = Option<R2T>;
 
 /// Says in the submission queue entry where the data are: in the capsule, if they fit into
-/// `in_capsule` bytes and go to the controller.
+/// `in_capsule` bytes and go to the controller. Returns what the receiver needs.
 pub(crate) fn prepare(
     info: &Info,
     entry: &mut [u8; sqe::LEN],
     state: &mut SendState,
     in_capsule: u32,
-) {
+) -> RecvState {
     let Info {
         data_len, is_write, ..
     } = *info;
     let in_capsule = mapping::describe(entry, data_len, is_write, in_capsule);
     if in_capsule > 0 {
         state.stage = Stage::Unsealed(in_capsule);
+    }
+    let solicited = match is_write {
+        true => data_len.saturating_sub(in_capsule),
+        false => 0,
+    };
+    RecvState {
+        solicited: Solicited::new(solicited),
+        ..RecvState::default()
+    }
+}
+
+impl RecvRequest<'_, Queue> {
+    /// Checks that all data of a request which succeeds have come, or have been asked for at least.
+    ///
+    /// # Errors
+    ///
+    /// 02h if not.
+    pub(super) fn check_complete(&self) -> Result<(), wire::Error> {
+        let info = self.info();
+        if info.is_passthrough {
+            return Ok(());
+        }
+        if info.is_write {
+            return self.solicited.check_complete();
+        }
+        match self.c2h.received() {
+            got if got == info.data_len => Ok(()),
+            got => Err(wire::Error::short_of_data(got, info.data_len)),
+        }
     }
 }
 
@@ -139,20 +161,6 @@ impl SendRequest<Queue> {
             if digest { DIGEST_LEN } else { 0 },
         );
         self.crc = digest.then_some(CRC_SEED);
-        self.data_sent = self.data_sent.saturating_add(data_len);
-    }
-
-    /// Follows the R2T `r2t`: the next PDU is the first that it asks for.
-    ///
-    /// # Errors
-    ///
-    /// If the R2T asks for what it may not.
-    fn follow(&mut self, r2t: &R2T, layout: &Layout, max: u32) -> Result<(), Fault> {
-        let data_len = self.info().data_len;
-        let sent = self.data_sent;
-        self.h2c.r2t(r2t, data_len, sent)?;
-        self.next_data(layout, max)?;
-        Ok(())
     }
 
     /// Makes the next H2CData PDU of the R2T that is being followed; `false` if there is none.
@@ -174,8 +182,8 @@ impl SendRequest<Queue> {
     ///
     /// # Errors
     ///
-    /// If an R2T asks for what it may not, or a PDU of this size cannot be.
-    pub(super) fn next_pdu(mut self, layout: &Layout, max: u32) -> Result<Option<Self>, Fault> {
+    /// If a PDU of this size cannot be.
+    pub(super) fn next_pdu(mut self, layout: &Layout, max: u32) -> Result<Option<Self>, EmitError> {
         if self.is_over() {
             return Ok(None);
         }
@@ -184,7 +192,8 @@ impl SendRequest<Queue> {
         }
         match self.next_grant() {
             Some((mut request, Some(r2t))) => {
-                request.follow(&r2t, layout, max)?;
+                request.h2c.serve(&r2t);
+                request.next_data(layout, max)?;
                 Ok(Some(request))
             }
             Some((_, None)) | None => Ok(None),

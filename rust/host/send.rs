@@ -139,7 +139,8 @@ impl Sender {
                 Ok(Progress::Starved) if !starved => starved = true,
                 Ok(progress) => return progress,
                 Err(fault) => {
-                    self.give_up(&connection, &fault);
+                    fault.log(connection.ctrl.device(), self.qid);
+                    connection.set_broken();
                     self.turn_away(inbox);
                     return Progress::Unconnected;
                 }
@@ -216,15 +217,6 @@ impl Sender {
         self.batch.copy_to(bounce);
         let copied = bounce.filled();
         self.batch.advance(copied, &mut self.waiting, connection)
-    }
-
-    /// Ends the connection after a fault, and tells the controller why if it is to blame.
-    fn give_up(&mut self, connection: &Connection, fault: &Fault) {
-        fault.log(connection.ctrl.device(), self.qid);
-        if let Fault::Protocol(error) = fault {
-            self.terminate(connection, error, &[]);
-        }
-        connection.set_broken();
     }
 
     /// Sends H2CTermReq about a PDU whose header is `offending`, unless a PDU is only half sent.

@@ -79,7 +79,7 @@
 //! | `mapping.rs` | [`Mapping`](mapping::Mapping): what a command says about its data |
 //! | `pdu.rs`, `decoder.rs`, `decoder_state.rs` | [`Pdu`]; the receive machine, [`Decoder`] |
 //! | `outgoing.rs` | the send machine, [`Outgoing`]: how much of what is sent has been |
-//! | `transfer_host.rs`, `transfer_controller.rs` | who may send which byte when |
+//! | `solicited.rs`, `transfer_host.rs`, `transfer_controller.rs` | who may send which byte when |
 //! | `send_size.rs` | how many bytes to send at a time |
 //! | `test/`, `tests/`, `fuzz/` | what only tests use; properties; fuzz targets |
 //!
@@ -117,6 +117,7 @@ mod pdu_type;
 mod r2t;
 mod reason;
 mod send_size;
+mod solicited;
 pub mod sqe;
 mod term;
 mod transfer_controller;
@@ -178,6 +179,7 @@ pub use self::{
         Rule, //
     },
     send_size::send_size,
+    solicited::Solicited,
     sqe::Sgl,
     term::TermReq,
     transfer_controller::{

@@ -6,7 +6,7 @@
 //! request keeps anyway: they are passed in, not stored twice.
 //!
 //! Specification: section 3.3.2. C counterparts: `nvme_tcp_handle_c2h_data()`,
-//! `nvme_tcp_handle_r2t()`, `nvme_tcp_setup_h2c_data_pdu()`.
+//! `nvme_tcp_setup_h2c_data_pdu()`.
 
 use super::{
     data::{
@@ -15,14 +15,8 @@ use super::{
         H2CData, //
     },
     error::Error,
-    r2t::{
-        self,
-        R2T, //
-    },
-    reason::{
-        Reason,
-        Rule, //
-    }, //
+    r2t::R2T,
+    reason::Reason, //
 };
 
 /// The bytes of an R2T that are still to be sent: from `at` to `end`.
@@ -40,7 +34,8 @@ struct Window {
 
 /// The sending of a write command's data, as R2Ts ask for them.
 ///
-/// Knows one R2T at a time, for a host that offers MAXR2T 0.
+/// Knows one R2T at a time, for a host that offers MAXR2T 0. Whether an R2T may ask for what it
+/// asks for, [`Solicited`](super::Solicited) knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct H2cTransfer {
     open: Option<Window>,
@@ -52,45 +47,22 @@ impl H2cTransfer {
         Self { open: None }
     }
 
-    /// Accepts an R2T for a command with `data_len` bytes of data, of which `sent` have been
-    /// handed out by [`H2cTransfer::next`], or were in the capsule.
-    ///
-    /// # Errors
-    ///
-    /// 01h if nothing is asked for, 02h if the R2T does not begin where the last one ended, 04h
-    /// if it reaches past the data, 05h if the last one has not been served. The transfer is
-    /// then as it was.
-    pub fn r2t(&mut self, r2t: &R2T, data_len: u32, sent: u32) -> Result<(), Error> {
-        if self.is_open() {
-            return Err(Error::r2t_limit());
-        }
+    /// Serves an R2T for data that have not been asked for before, the last one having been served.
+    pub fn serve(&mut self, r2t: &R2T) {
         let R2T {
             cccid,
             ttag,
-            r2to,
+            r2to: at,
             r2tl,
         } = *r2t;
-        if r2tl == 0 {
-            return Err(r2t::field::R2TL.invalid(r2tl, Rule::NotZero));
-        }
-        if r2to != sent {
-            let reason = r2t::field::R2TO.reason(r2to, Rule::Is(sent));
-            return Err(Error::sequence(reason));
-        }
-        // Which status this is, the specification leaves open for an R2T. 04h is the nearest.
-        let end = r2to
-            .checked_add(r2tl)
-            .filter(|end| *end <= data_len)
-            .ok_or_else(|| Error::out_of_range(r2to, r2tl, data_len))?;
-
-        // INVARIANT: `r2tl` is not zero.
-        self.open = Some(Window {
+        let end = at.saturating_add(r2tl);
+        // INVARIANT: Just checked.
+        self.open = (at < end).then_some(Window {
             cccid,
             ttag,
-            at: r2to,
+            at,
             end,
         });
-        Ok(())
     }
 
     /// The next H2CData to send, with at most `max` bytes: the controller's MAXH2CDATA. LAST_PDU
@@ -207,18 +179,12 @@ mod tests {
         }
     }
 
-    /// The status with which a new transfer refuses an R2T.
-    fn refusal(r2to: u32, r2tl: u32, data_len: u32, sent: u32) -> Option<Fes> {
-        let result = H2cTransfer::new().r2t(&r2t(r2to, r2tl), data_len, sent);
-        Some(result.err()?.fes)
-    }
-
     #[test]
-    fn h2c_one_r2t_in_chunks() -> Result<(), Error> {
+    fn h2c_one_r2t_in_chunks() {
         let mut transfer = H2cTransfer::new();
         assert_eq!(transfer.next(4096), None);
 
-        transfer.r2t(&r2t(0, 10_000), 10_000, 0)?;
+        transfer.serve(&r2t(0, 10_000));
         for (datao, datal, last) in [(0, 4096, false), (4096, 4096, false), (8192, 1808, true)] {
             assert!(transfer.is_open());
             let want = H2CData {
@@ -232,59 +198,34 @@ mod tests {
         }
         assert!(!transfer.is_open());
         assert_eq!(transfer.next(4096), None);
-        Ok(())
     }
 
     #[test]
-    fn h2c_figure_16() -> Result<(), Error> {
+    fn h2c_figure_16() {
         let mut transfer = H2cTransfer::new();
-        let mut sent = 0;
         for (r2to, r2tl) in [(0, 3000), (3000, 8192), (11_192, 1096)] {
-            transfer.r2t(&r2t(r2to, r2tl), 12_288, sent)?;
-            sent += transfer.next(u32::MAX).map_or(0, |pdu| pdu.datal);
+            transfer.serve(&r2t(r2to, r2tl));
+            let pdu = transfer.next(u32::MAX);
+            assert_eq!(pdu.map(|pdu| (pdu.datao, pdu.datal)), Some((r2to, r2tl)));
         }
-        assert_eq!(sent, 12_288);
-        // There is nothing left to ask for.
-        assert!(transfer.r2t(&r2t(sent, 1), 12_288, sent).is_err());
-        Ok(())
+        assert!(!transfer.is_open());
     }
 
     #[test]
-    fn h2c_r2t_bounds() {
-        assert_eq!(refusal(0, 1, 1, 0), None);
-        assert_eq!(refusal(0, u32::MAX, u32::MAX, 0), None);
-        assert_eq!(refusal(u32::MAX - 1, 1, u32::MAX, u32::MAX - 1), None);
-
-        assert_eq!(refusal(0, 0, 4096, 0), Some(Fes::InvalidHeaderField));
-        assert_eq!(refusal(1, 1, 4096, 0), Some(Fes::PduSequence));
-        assert_eq!(refusal(0, 1, 4096, 1), Some(Fes::PduSequence));
-        assert_eq!(refusal(0, 1, 0, 0), Some(Fes::DataOutOfRange));
-        assert_eq!(refusal(0, 4097, 4096, 0), Some(Fes::DataOutOfRange));
-        assert_eq!(refusal(1, u32::MAX, u32::MAX, 1), Some(Fes::DataOutOfRange));
-        let max = u32::MAX;
-        assert_eq!(refusal(max, max, max, max), Some(Fes::DataOutOfRange));
-    }
-
-    #[test]
-    fn h2c_second_r2t_is_refused_and_harmless() -> Result<(), Error> {
+    fn h2c_serves_no_more_than_there_can_be() {
         let mut transfer = H2cTransfer::new();
-        transfer.r2t(&r2t(0, 8192), 12_288, 0)?;
-        assert_eq!(transfer.next(4096).map(|pdu| pdu.datao), Some(0));
-
-        let before = transfer;
-        let again = transfer.r2t(&r2t(4096, 4096), 12_288, 4096);
-        assert_eq!(again, Err(Error::r2t_limit()));
-        assert_eq!(transfer, before);
-        Ok(())
+        transfer.serve(&r2t(7, 0));
+        assert!(!transfer.is_open());
+        transfer.serve(&r2t(u32::MAX - 1, u32::MAX));
+        assert_eq!(transfer.next(u32::MAX).map(|pdu| pdu.datal), Some(1));
     }
 
     #[test]
-    fn h2c_no_progress_without_room() -> Result<(), Error> {
+    fn h2c_no_progress_without_room() {
         let mut transfer = H2cTransfer::new();
-        transfer.r2t(&r2t(0, 1), 1, 0)?;
+        transfer.serve(&r2t(0, 1));
         assert_eq!(transfer.next(0), None);
         assert_eq!(transfer.next(1).map(|pdu| pdu.last), Some(true));
-        Ok(())
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(crate) trait Operations: Sized + Send + Sync + 'static {
 
     /// Fills in what the transport has to say in the submission queue entry, and what its sending
     /// side begins with. There is no handle yet. Does not sleep.
-    fn prepare(&self, info: &Info, entry: &mut [u8; 64], state: &mut Self::Send);
+    fn prepare(&self, info: &Info, entry: &mut [u8; 64], state: &mut Self::Send) -> Self::Recv;
 
     /// Takes a request to send; `last` if no other follows at once.
     fn queue_rq(self: &Arc<Self>, request: SendRequest<Self>, last: bool);
@@ -173,10 +173,7 @@ impl<Q: Operations> OperationsVTable<Q> {
             return status;
         }
         // SAFETY: The request is set up, and started just below.
-        let mut request = unsafe { SendRequest::<Q>::new(rq) };
-        let info = request.info();
-        let (entry, state) = request.entry_and_state();
-        queue.prepare(&info, entry, state);
+        let request = unsafe { SendRequest::<Q>::new(rq, &queue) };
         // SAFETY: The request is set up; nobody can end it before it is activated.
         unsafe { bindings::helper_nvme_start_request(rq) };
         // SAFETY: The request has been started.

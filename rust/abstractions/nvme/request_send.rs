@@ -78,13 +78,13 @@ unsafe impl<Q: Operations> Linked for SendRequest<Q> {
 }
 
 impl<Q: Operations> SendRequest<Q> {
-    /// Makes the first handle of a request that is about to be started.
+    /// Makes the first handle of a request that is about to be started, which `queue` prepares.
     ///
     /// # Safety
     ///
     /// `rq` is a valid request of a tag set of the controller of a `Q`, which was given to
     /// `queue_rq` and set up by the NVMe core, and which the caller starts.
-    pub(super) unsafe fn new(rq: *mut kernel_bindings::request) -> Self {
+    pub(super) unsafe fn new(rq: *mut kernel_bindings::request, queue: &Q) -> Self {
         // SAFETY: By the contract of this function `rq` is set up.
         let info = unsafe { Info::of(rq) };
         // SAFETY: By the contract of this function `rq` is set up, and started next.
@@ -103,12 +103,6 @@ impl<Q: Operations> SendRequest<Q> {
         unsafe { *data.info.get() = info };
         // SAFETY: The request is not active, so nobody else uses this cell.
         unsafe { *data.outcome.get() = Outcome::ABORTED };
-        let receiving = Receiving {
-            state: Q::Recv::default(),
-            unreceived,
-        };
-        // SAFETY: The request is not active, so nobody else uses this cell.
-        unsafe { *data.receiving.get() = receiving };
         data.state.store(SENDING, Relaxed);
 
         // INVARIANT: Set just above.
@@ -116,6 +110,13 @@ impl<Q: Operations> SendRequest<Q> {
         let sending = handle.sending_mut();
         sending.state = Q::Send::default();
         sending.unsent = unsent;
+        let (entry, state) = handle.entry_and_state();
+        let receiving = Receiving {
+            state: queue.prepare(&info, entry, state),
+            unreceived,
+        };
+        // SAFETY: The request is not active, so nobody else uses this cell.
+        unsafe { *data.receiving.get() = receiving };
         handle
     }
 
@@ -150,7 +151,7 @@ impl<Q: Operations> SendRequest<Q> {
     }
 
     /// The submission queue entry and the transport's own state, for changing both.
-    pub(super) fn entry_and_state(&mut self) -> (&mut [u8; 64], &mut Q::Send) {
+    fn entry_and_state(&mut self) -> (&mut [u8; 64], &mut Q::Send) {
         let Sending { capsule, state, .. } = self.sending_mut();
         let entry = capsule.0.as_mut_ptr().wrapping_add(SQE_OFFSET);
         // SAFETY: The entry is inside of the capsule, which is borrowed mutably.
@@ -269,7 +270,7 @@ impl Info {
             // SAFETY: By the contract of this function the request stays as it is.
             is_write: unsafe { bindings::helper_rq_is_write(rq) },
             // SAFETY: By the contract of this function the request stays as it is.
-            is_read: unsafe { bindings::helper_rq_is_read(rq) },
+            is_passthrough: unsafe { bindings::helper_rq_is_passthrough(rq) },
         }
     }
 }

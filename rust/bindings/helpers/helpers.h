@@ -88,7 +88,7 @@ void helper_nvmf_complete_timed_out_request(struct request *rq);
 const char *helper_nvme_opcode_str(int qid, struct nvme_command *cmd);
 u32 helper_rq_data_len(struct request *rq);
 bool helper_rq_is_write(struct request *rq);
-bool helper_rq_is_read(struct request *rq);
+bool helper_rq_is_passthrough(struct request *rq);
 const struct bio_vec *helper_rq_special_vec(struct request *rq);
 void helper_nvme_auth_revoke_tls_key(struct nvme_ctrl *ctrl);
 enum blk_eh_timer_return helper_nvme_timeout(struct request *rq);

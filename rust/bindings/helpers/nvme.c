@@ -99,9 +99,9 @@ bool helper_rq_is_write(struct request *rq)
 	return rq_data_dir(rq) == WRITE;
 }
 
-bool helper_rq_is_read(struct request *rq)
+bool helper_rq_is_passthrough(struct request *rq)
 {
-	return req_op(rq) == REQ_OP_READ;
+	return blk_rq_is_passthrough(rq);
 }
 
 const struct bio_vec *helper_rq_special_vec(struct request *rq)

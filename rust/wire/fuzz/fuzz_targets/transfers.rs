@@ -12,6 +12,7 @@ use nvme_tcp_wire::{
     H2CData,
     H2cTransfer,
     R2tTransfer,
+    Solicited,
     R2T, //
 };
 
@@ -45,20 +46,19 @@ fn write(data_len: u32, maxh2cdata: u32, steps: &[Step]) {
 
 /// A host sends a write.
 fn ask(data_len: u32, steps: &[Step]) {
-    let mut transfer = H2cTransfer::new();
+    let (mut asked, mut transfer) = (Solicited::new(data_len), H2cTransfer::new());
     let mut sent = 0;
     for &(r2to, r2tl, _, max) in steps {
         let (cccid, ttag) = (7, 9);
-        let _ = transfer.r2t(
-            &R2T {
-                cccid,
-                ttag,
-                r2to,
-                r2tl,
-            },
-            data_len,
-            sent,
-        );
+        let r2t = R2T {
+            cccid,
+            ttag,
+            r2to,
+            r2tl,
+        };
+        if !transfer.is_open() && asked.r2t(&r2t).is_ok() {
+            transfer.serve(&r2t);
+        }
         if let Some(pdu) = transfer.next(max) {
             assert_eq!(pdu.datao, sent);
             assert!(pdu.datal != 0 && pdu.datal <= max && pdu.datal <= data_len - sent);
