@@ -34,6 +34,7 @@ use crate::{
         }, //
     },
     wire::{
+        DecodeError,
         Decoder,
         Digests,
         Event,
@@ -45,6 +46,7 @@ use crate::{
         Pdu,
         PduHeader,
         Role,
+        TermReq,
         PFV_1_0, //
     },
     wire_deps::KernelCrc, //
@@ -119,13 +121,8 @@ impl Connection {
             maxr2t: 0,
         };
         let mut decoder = Decoder::new(Role::Host);
-        let response = exchange(ctrl, qid, &socket, &request, &mut decoder)
+        let (response, layout) = exchange(ctrl, qid, &socket, &request, &mut decoder)
             .inspect_err(|_| socket.shutdown())?;
-        let layout = response.layout(&request).map_err(|error| {
-            dev_err!(ctrl.device(), "queue {qid}: {error}\n");
-            socket.shutdown();
-            EPROTO
-        })?;
         decoder.set_digests(layout.digests);
 
         let this = Self {
@@ -195,7 +192,7 @@ fn exchange(
     socket: &Socket,
     request: &ICReq,
     decoder: &mut Decoder<KernelCrc>,
-) -> Result<ICResp> {
+) -> Result<(ICResp, Layout)> {
     let mut out = KBox::new([0u8; ICReq::MAX_HEADER], GFP_KERNEL)?;
     let len = request
         .emit::<KernelCrc>(&Layout::default(), &mut out[..])
@@ -227,9 +224,12 @@ fn exchange(
             }
             Input::Payload(_) => return Err(EPROTO),
         };
-        match decoder.advance(len) {
-            Ok(None) => {}
-            Ok(Some(Event::Pdu(Pdu::ICResp(response)))) => return Ok(response),
+        let error = match decoder.advance(len) {
+            Ok(None) => continue,
+            Ok(Some(Event::Pdu(Pdu::ICResp(response)))) => match response.layout(request) {
+                Ok(layout) => return Ok((response, layout)),
+                Err(error) => error.into(),
+            },
             Ok(Some(Event::Pdu(Pdu::C2HTermReq(reason)))) => {
                 dev_warn!(
                     ctrl.device(),
@@ -238,10 +238,24 @@ fn exchange(
                 return Err(ECONNREFUSED);
             }
             Ok(Some(_)) => return Err(EPROTO),
-            Err(error) => {
-                dev_err!(ctrl.device(), "queue {qid}: {error}\n");
-                return Err(EPROTO);
-            }
-        }
+            Err(error) => error,
+        };
+        dev_err!(ctrl.device(), "queue {qid}: {error}\n");
+        refuse(socket, &error, decoder.header());
+        return Err(EPROTO);
+    }
+}
+
+/// Tells the controller what is wrong with the PDU whose header is `offending`: no ICResp.
+fn refuse(socket: &Socket, error: &DecodeError, offending: &[u8]) {
+    let Some(request) = TermReq::answering(error) else {
+        return;
+    };
+    let Ok(mut out) = KBox::new([0u8; TermReq::MAX_HEADER], GFP_KERNEL) else {
+        return;
+    };
+    if let Ok(len) = request.emit(Role::Host, offending, &mut out[..]) {
+        // The connection is at its end; if this fails, the controller does without.
+        let _ = socket.send_exact(out.get(..len).unwrap_or_default());
     }
 }
