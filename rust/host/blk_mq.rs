@@ -48,8 +48,11 @@ impl Operations for Queue {
     type Recv = RecvState;
     type Grant = Grant;
 
-    fn is_live(&self) -> bool {
-        Queue::is_live(self)
+    /// Whoever removes a controller waits for those who set it up or scan it, who may go on for as
+    /// long as it answers them. So the admin queue turns them away.
+    fn is_live(&self, ctrl: &Ctrl) -> bool {
+        let removed = || ctrl.state() == State::Deleting && !ctrl.is_shutting_down();
+        Queue::is_live(self) && !(self.id() == 0 && removed())
     }
 
     fn prepare(&self, info: &Info, entry: &mut [u8; 64], state: &mut SendState) -> RecvState {

@@ -89,8 +89,11 @@ impl Connection {
     /// # Errors
     ///
     /// What the network says; what [`tls::psk`] and [`tls::start`] say; `EPROTO` if the controller
-    /// does not speak the protocol.
+    /// does not speak the protocol; `ENODEV` if it is being removed.
     pub(crate) fn open(ctrl: &Ctrl, qid: u16) -> Result<(Self, Decoder<KernelCrc>)> {
+        if ctrl.state() == State::Deleting {
+            return Err(ENODEV);
+        }
         let psk = tls::psk(ctrl, qid)?;
         let socket = new_socket(ctrl).inspect_err(|error| {
             dev_err!(
@@ -185,7 +188,7 @@ fn new_socket(ctrl: &Ctrl) -> Result<Socket> {
     Ok(socket)
 }
 
-/// Sends ICReq, and waits for ICResp.
+/// Sends ICReq, and waits for ICResp, which it returns with what the PDUs look like that follow.
 fn exchange(
     ctrl: &Ctrl,
     qid: u16,

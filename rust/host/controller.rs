@@ -65,6 +65,8 @@ pub(crate) struct Host {
     source: Option<SockAddr>,
     /// A shortage of paths has been told.
     shortage_told: AtomicFlag,
+    /// It is being removed, and nobody but who removes it sends commands any more.
+    shutting_down: AtomicFlag,
     /// The admin queue, and as many I/O queues as there may ever be.
     queues: KVec<Arc<Queue>>,
 }
@@ -88,6 +90,11 @@ impl Host {
     /// The admin queue, which is always there.
     pub(crate) fn admin_queue(&self) -> core::result::Result<&Arc<Queue>, Failure> {
         self.queues.first().ok_or(ENODEV.into())
+    }
+
+    /// Whether nobody but who removes the controller sends commands any more.
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.shutting_down.load(Relaxed)
     }
 
     /// The shortage of paths that there is to tell of: once.
@@ -157,6 +164,7 @@ impl Transport for Context {
             remote,
             source,
             shortage_told: AtomicFlag::new(false),
+            shutting_down: AtomicFlag::new(false),
             queues,
         })
     }
@@ -237,6 +245,7 @@ impl Controller for Host {
     }
 
     fn delete_ctrl(ctrl: &Ctrl) {
+        ctrl.shutting_down.store(true, Relaxed);
         tear_down(ctrl, true);
     }
 

@@ -48,9 +48,9 @@ pub(crate) trait Operations: Sized + Send + Sync + 'static {
     /// What the receiving side tells the sending side when the peer wants more data.
     type Grant: Copy + Default + Send;
 
-    /// Whether the queue is connected, so that it takes more than the Connect command. Does not
-    /// sleep.
-    fn is_live(&self) -> bool;
+    /// Whether the queue of `ctrl` is connected, so that it takes more than the Connect command.
+    /// Does not sleep.
+    fn is_live(&self, ctrl: &Ctrl<Self::Controller>) -> bool;
 
     /// Fills in what the transport has to say in the submission queue entry, and what its sending
     /// side begins with. There is no handle yet. Does not sleep.
@@ -169,7 +169,7 @@ impl<Q: Operations> OperationsVTable<Q> {
         let queue = unsafe { queue::<Q>(hctx) };
 
         // SAFETY: By the contract of this function the request is ours to set up.
-        if let Err(status) = unsafe { Self::set_up(hctx, rq, queue.is_live()) } {
+        if let Err(status) = unsafe { Self::set_up(hctx, rq, &queue) } {
             return status;
         }
         // SAFETY: The request is set up, and started just below.
@@ -195,12 +195,14 @@ impl<Q: Operations> OperationsVTable<Q> {
     unsafe fn set_up(
         hctx: *mut kernel_bindings::blk_mq_hw_ctx,
         rq: *mut kernel_bindings::request,
-        live: bool,
+        queue: &Q,
     ) -> core::result::Result<(), kernel_bindings::blk_status_t> {
         // SAFETY: By the contract of this function it is a request of a controller with queues `Q`.
         let data = unsafe { RequestData::<Q>::from_request(rq) };
         // SAFETY: `init_request` has initialised the data, which stay as long as the request.
         let ctrl = unsafe { data.as_ref() }.ctrl();
+        // SAFETY: The controller has the tag set of the request, so it is alive.
+        let live = queue.is_live(unsafe { Ctrl::from_raw(ctrl) });
         // SAFETY: The controller has the tag set of the request, so it is alive.
         if !unsafe { bindings::helper_nvme_check_ready(ctrl, rq, live) } {
             // SAFETY: The controller is alive, and the request ours and not started.
