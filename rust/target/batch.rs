@@ -2,9 +2,15 @@
 
 //! PDUs that are sent together: what one `sendmsg` is made of.
 
+use core::ops::Range;
+
 use kernel::prelude::*;
 
-use super::commands::Slots;
+use super::{
+    commands::Slots,
+    payload::Awaited,
+    recv::Receiver, //
+};
 use crate::{
     abstractions::{
         net::segments::Segments,
@@ -28,11 +34,20 @@ const HEAD: usize = TermReq::MAX_HEADER;
 /// Room for what follows data: their digest and a CapsuleResp.
 const TAIL: usize = DIGEST_LEN + CapsuleResp::MAX_HEADER;
 
+/// The command that a PDU is about, if it has to be kept until that has been sent.
+enum Kept {
+    /// There is none.
+    Nothing,
+    /// All its data are sent.
+    Data(Completed),
+    /// Its data are asked for, and may come from then on.
+    Asking(Awaited),
+}
+
 /// One or two PDUs: a header, perhaps the data of a command, perhaps bytes behind them.
 pub(super) struct Item {
     head: [u8; HEAD],
-    /// The command whose data are sent, all of them.
-    command: Option<Completed>,
+    kept: Kept,
     tail: [u8; TAIL],
     outgoing: Outgoing,
 }
@@ -44,10 +59,20 @@ impl Item {
         let len = write(&mut head)?;
         Ok(Self {
             head,
-            command: None,
+            kept: Kept::Nothing,
             tail: [0; TAIL],
             outgoing: Outgoing::new(len, 0, 0),
         })
+    }
+
+    /// An R2T for the data of `command`, which `write` writes; it returns its length in bytes.
+    pub(super) fn asking<E>(
+        command: Awaited,
+        write: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+    ) -> Result<Self, E> {
+        let mut item = Self::new(write)?;
+        item.kept = Kept::Asking(command);
+        Ok(item)
     }
 
     /// The data of a command, with what `write_head` and `write_tail` write before and behind them;
@@ -62,27 +87,34 @@ impl Item {
         Ok(Self {
             outgoing: Outgoing::new(head_len, command.data_len() as usize, tail_len),
             head,
-            command: Some(command),
+            kept: Kept::Data(command),
             tail,
         })
     }
 
     /// How much data it has in bytes, sent or not.
     fn data_len(&self) -> usize {
-        self.command
-            .as_ref()
-            .map_or(0, |command| command.data_len() as usize)
+        match &self.kept {
+            Kept::Data(command) => command.data_len() as usize,
+            Kept::Nothing | Kept::Asking(_) => 0,
+        }
+    }
+
+    /// Adds what has not been sent of the data, of which `left` says which. Returns whether there was
+    /// room for all of it.
+    fn add_data_to<'a>(&'a self, left: Range<usize>, segments: &mut Segments<'_, 'a>) -> bool {
+        match &self.kept {
+            // The length is a `u32`, so what is not more is one, too.
+            Kept::Data(command) => segments.add_data(&command.data(left.start as u32), left.len()),
+            Kept::Nothing | Kept::Asking(_) => true,
+        }
     }
 
     /// Adds what has not been sent. Returns whether there was room for all of it.
     fn add_to<'a>(&'a self, segments: &mut Segments<'_, 'a>) -> bool {
         let left = self.outgoing.parts();
         segments.add_bytes(self.head.get(left.head).unwrap_or_default())
-            && self.command.as_ref().is_none_or(|command| {
-                // The length is a `u32`, so what is not more is one, too.
-                let data = command.data(left.data.start as u32);
-                segments.add_data(&data, left.data.len())
-            })
+            && self.add_data_to(left.data, segments)
             && segments.add_bytes(self.tail.get(left.tail).unwrap_or_default())
     }
 }
@@ -145,24 +177,37 @@ impl Batch {
         }
     }
 
-    /// Notes that `len` more bytes have been sent. Commands that are done with go to `slots`.
-    pub(super) fn advance(&mut self, mut len: usize, slots: &mut Slots) {
+    /// Notes that `len` more bytes have been sent. Commands that are done with go to `slots`, those
+    /// whose data have been asked for to `receiver`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if two commands have the same tag, which cannot be.
+    pub(super) fn advance(
+        &mut self,
+        mut len: usize,
+        slots: &mut Slots,
+        receiver: &mut Receiver,
+    ) -> Result {
         while let Some(item) = self.items.get_mut(self.next) {
             let sent = item.outgoing.advance(len).total();
             if !item.outgoing.is_sent() {
-                return;
+                return Ok(());
             }
             // `sent` is at most `len`.
             len = len.saturating_sub(sent);
             // INVARIANT: This item has been sent.
             self.next += 1;
-            if let Some(command) = item.command.take() {
-                slots.recycle(command);
+            match core::mem::replace(&mut item.kept, Kept::Nothing) {
+                Kept::Nothing => {}
+                Kept::Data(command) => slots.recycle(command),
+                Kept::Asking(command) => receiver.await_data(command)?,
             }
         }
         // INVARIANT: All have been sent, and there are none now.
         self.items.clear();
         self.next = 0;
+        Ok(())
     }
 
     /// Adds an item in place of those of which nothing has been sent.

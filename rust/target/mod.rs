@@ -38,6 +38,8 @@
 //!                        v                          |
 //!                      Sender::to_solicit           |
 //!                        v R2T                      |
+//!                        v                          |
+//!                      Batch                        |
 //!                      Receiver::awaited            |
 //!                        v H2CData  ^ more to come  |
 //!                      Receiver::payload -----------+

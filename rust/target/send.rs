@@ -189,7 +189,9 @@ impl Io {
                 Ok(0) => break,
                 Ok(sent) => {
                     sender.starved = false;
-                    sender.batch.advance(sent, &mut self.slots);
+                    sender
+                        .batch
+                        .advance(sent, &mut self.slots, &mut self.receiver)?;
                 }
                 // Room that was made just before the socket noted that we wait for it wakes nobody.
                 Err(EAGAIN) if socket.is_writeable() && !sender.starved => sender.starved = true,
@@ -217,12 +219,12 @@ impl Io {
         Ok(())
     }
 
-    /// Asks for the data of a command, which waits for them from now on.
-    fn r2t(&mut self, request: Request) -> Result<Item, Fault> {
+    /// Asks for the data of a command, which waits for them when that has been sent.
+    fn r2t(&self, request: Request) -> Result<Item, Fault> {
         let (command, r2t) = Awaited::new(request).ok_or(EINVAL)?;
-        self.receiver.await_data(command)?;
         let layout = &self.sender.layout;
-        Ok(Item::new(|out| r2t.emit::<KernelCrc>(layout, out))?)
+        let write = |out: &mut [u8]| r2t.emit::<KernelCrc>(layout, out);
+        Ok(Item::asking(command, write)?)
     }
 
     /// Answers a command. Unless its data have to be sent, its slot is free afterwards.
@@ -253,7 +255,8 @@ impl Io {
         let item = Item::new(|out| request.emit(Role::Controller, header, out))?;
         self.sender.batch.push_last(item)?;
         while let Ok(sent @ 1..) = self.sender.send_batch(socket) {
-            self.sender.batch.advance(sent, &mut self.slots);
+            let (slots, receiver) = (&mut self.slots, &mut self.receiver);
+            self.sender.batch.advance(sent, slots, receiver)?;
         }
         Ok(())
     }
