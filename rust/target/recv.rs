@@ -82,6 +82,8 @@ pub(super) struct Receiver {
     waiting: Fifo<Request>,
     /// Commands that have all of their data.
     ready: Fifo<Request>,
+    /// The rest of what has arrived is to wait until what has been taken in is dealt with.
+    pausing: bool,
     /// There was a record of TLS of a type that is not known here, and the log says so.
     strange: bool,
 }
@@ -104,6 +106,7 @@ impl Receiver {
             awaited: KVVec::new(),
             waiting: Fifo::new(),
             ready: Fifo::new(),
+            pausing: false,
             strange: false,
         };
         receiver.reserve(1)?;
@@ -156,16 +159,19 @@ impl Receiver {
 }
 
 impl Io {
-    /// Takes in everything that has arrived. Returns whether there was anything. May sleep, but
-    /// does not wait for the peer.
+    /// Takes in everything that has arrived; before the connection is a queue, which takes more than
+    /// one command, no more than a PDU of it. Returns whether there was anything. May sleep, but does
+    /// not wait for the peer.
     ///
     /// # Errors
     ///
     /// If the peer breaks the protocol, or the connection is lost. It is of no use then.
     pub(super) fn receive(&mut self, connection: &Connection) -> Result<bool, Fault> {
         let socket = &connection.socket;
-        let found = socket.read(|skb| self.feed(skb))?;
-        if found != Found::Nothing && socket.is_tls() {
+        let is_queue = connection.queue_id().is_some();
+        let found = socket.read(|skb| self.feed(skb, is_queue))?;
+        let paused = core::mem::replace(&mut self.receiver.pausing, false);
+        if paused || found != Found::Nothing && socket.is_tls() {
             // More may follow, of which nobody tells. The work, which this is, looks once more.
             let _ = connection.wakeup.wake_for_data();
         }
@@ -183,9 +189,10 @@ impl Io {
         }
     }
 
-    /// Takes in all of a packet. The socket lock is held, so commands are not executed here.
-    fn feed(&mut self, skb: &mut SkbReader<'_>) -> Result<(), Fault> {
-        while skb.remaining() > 0 {
+    /// Takes in a packet, all of it if the connection is a queue. The socket lock is held, so
+    /// commands are not executed here.
+    fn feed(&mut self, skb: &mut SkbReader<'_>, is_queue: bool) -> Result<(), Fault> {
+        while skb.remaining() > 0 && !self.receiver.pausing {
             let receiver = &mut self.receiver;
             let taken = match (receiver.decoder.input(), &mut receiver.payload) {
                 (Input::Bytes(to), _) => skb.copy_to(to)?,
@@ -198,8 +205,9 @@ impl Io {
             match receiver.decoder.advance(taken)? {
                 Some(Event::Pdu(pdu)) => self.pdu(&pdu)?,
                 Some(Event::Payload { digest }) => self.payload_end(digest)?,
-                None => {}
+                None => continue,
             }
+            self.receiver.pausing = !is_queue;
         }
         Ok(())
     }

@@ -39,7 +39,8 @@ impl Socket {
     ///
     /// `actor` runs with the socket lock held. While it is on the stack, C may call the owner's
     /// [`data_ready`](super::events::Events::data_ready) and
-    /// [`closing`](super::events::Events::closing). `actor` must consume all it is shown, or fail.
+    /// [`closing`](super::events::Events::closing). An `actor` that does not consume all it is shown
+    /// has had enough: the rest stays where it is, and nobody tells of it again.
     ///
     /// # Errors
     ///
@@ -213,8 +214,11 @@ where
 
     match (context.actor)(&mut reader) {
         Ok(()) => {
-            // At 0 C ends.
-            desc.count = desc.count.saturating_sub(reader.consumed() as usize);
+            // At 0 C ends. TCP does not, if the actor left something, but shows it that again.
+            desc.count = match reader.remaining() {
+                0 => desc.count.saturating_sub(reader.consumed() as usize),
+                _ => 0,
+            };
             reader.consumed() as i32
         }
         Err(error) => {
