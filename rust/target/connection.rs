@@ -104,6 +104,8 @@ pub(crate) struct Connection {
     queue_id: SetOnce<QueueId>,
     /// Its release has been queued.
     closing: AtomicFlag,
+    /// It has been given more time to become a queue.
+    pub(super) extended: AtomicFlag,
     pub(super) wakeup: Wakeup,
     /// Commands that the core has given back.
     pub(super) inbox: Inbox<Completed>,
@@ -118,7 +120,7 @@ pub(crate) struct Connection {
     /// Queues `io_work`.
     #[pin]
     later_work: DelayedWork<Connection, 2>,
-    /// Ends the greeting.
+    /// Ends what does not become a queue.
     #[pin]
     deadline_work: DelayedWork<Connection, 3>,
 }
@@ -152,6 +154,7 @@ impl Connection {
                 socket: Arc::new(socket, GFP_KERNEL)?,
                 queue_id: SetOnce::new(),
                 closing: AtomicFlag::new(false),
+                extended: AtomicFlag::new(false),
                 inbox: Inbox::new(),
                 hooked <- new_mutex!(None, "nvmet_mptcp::Connection::hooked"),
                 state <- new_mutex!(State::New, "nvmet_mptcp::Connection::state"),
@@ -163,7 +166,9 @@ impl Connection {
             GFP_KERNEL,
         )?;
         target.add(connection.clone())?;
-        let begun = connection.limit_greeting().and_then(|()| connection.hook());
+        let begun = connection
+            .limit_beginning()
+            .and_then(|()| connection.hook());
         begun.inspect_err(|_| connection.close())
     }
 
@@ -202,9 +207,10 @@ impl Connection {
         self.closing.load(Relaxed)
     }
 
-    /// The connection has become a queue.
+    /// The connection has become a queue. May sleep.
     pub(super) fn install(&self, queue_id: QueueId) {
         self.queue_id.populate(queue_id);
+        self.port.strangers().remove(self);
     }
 
     /// Takes a command back from the core. From any context.
@@ -298,6 +304,7 @@ impl WorkItem<1> for Connection {
         cancel_sync::<Self, 0>(&this);
         cancel_delayed_sync::<Self, 3>(&this);
         this.port.greeters().remove(&this);
+        this.port.strangers().remove(&this);
         // No more commands: those that wait for data are forgotten, and those that the core has
         // are waited for.
         let state = core::mem::replace(&mut *this.state.lock(), State::Released);

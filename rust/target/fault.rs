@@ -6,6 +6,7 @@
 
 use kernel::prelude::*;
 
+use super::port::Port;
 use crate::{
     abstractions::net::tls_record::Record,
     wire::{
@@ -52,18 +53,19 @@ impl From<Error> for Fault {
 }
 
 impl Fault {
-    /// Says it in the log, of the connection with the number `queue`.
-    pub(super) fn log(&self, queue: u32) {
+    /// Says it in the log, of the connection with the number `queue` that came in on `port`.
+    pub(super) fn log(&self, port: &Port, queue: u32) {
         match self {
+            Self::Lost(EPIPE | ECONNRESET) => pr_debug!("queue {queue}: connection lost\n"),
+            Self::Record(record) if record.is_close() => {
+                pr_debug!("queue {queue}: closed by the host\n");
+            }
+            _ if !port.complains() => {}
             Self::Protocol(error) => pr_err!("queue {queue}: {error}\n"),
             Self::Terminated(request) => {
                 pr_err!("queue {queue}: host terminated the connection: {request}\n");
             }
-            Self::Lost(EPIPE | ECONNRESET) => pr_debug!("queue {queue}: connection lost\n"),
             Self::Lost(error) => pr_err!("queue {queue}: connection lost: {error:?}\n"),
-            Self::Record(record) if record.is_close() => {
-                pr_debug!("queue {queue}: closed by the host\n");
-            }
             Self::Record(record) => pr_err!("queue {queue}: {record}\n"),
         }
     }

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How a connection begins on a port that knows TLS: until its host has shown what it speaks, and a
-//! handshake has been done, there is little more of it than its socket.
+//! How a connection begins: until its host has shown what it speaks, and a TLS handshake has been
+//! done if that is what it wants, there is little more of it than its socket.
 //!
 //! C counterparts: `nvmet_tcp_try_peek_pdu()`, `nvmet_tcp_tls_handshake()` and what follows it.
 
 use kernel::{
     prelude::*,
-    sync::{
-        Arc,
-        Mutex, //
-    },
-    time::msecs_to_jiffies,
-    workqueue::WorkItem, //
+    sync::Arc, //
 };
 
 use super::{
@@ -20,8 +15,7 @@ use super::{
         Connection,
         State, //
     },
-    io::Io,
-    limits, //
+    io::Io, //
 };
 use crate::abstractions::{
     key::Psk,
@@ -66,9 +60,12 @@ enum Refusal {
 }
 
 impl Refusal {
-    /// Says it in the log, of the connection with the number `queue`.
-    fn log(&self, queue: u32) {
+    /// Says it in the log.
+    fn log(&self, connection: &Connection) {
+        let queue = connection.id;
         match self {
+            Self::Lost(error) => pr_debug!("queue {queue}: lost before it began: {error:?}\n"),
+            _ if !connection.port.complains() => {}
             Self::Plain => pr_err!("queue {queue}: the host does not use TLS, which is required\n"),
             Self::NotStarted(error) => {
                 let error = error.to_errno();
@@ -78,7 +75,6 @@ impl Refusal {
                 let error = error.to_errno();
                 pr_err!("queue {queue}: TLS handshake failed, error {error}\n");
             }
-            Self::Lost(error) => pr_debug!("queue {queue}: lost before it began: {error:?}\n"),
         }
     }
 }
@@ -98,7 +94,7 @@ impl Connection {
     pub(super) fn begin(self: &Arc<Self>, state: &mut State) -> Option<bool> {
         self.wakeup.look();
         let next = self.greet(state).inspect_err(|refusal| {
-            refusal.log(self.id);
+            refusal.log(self);
             self.shutdown();
         });
         let psk = match next {
@@ -111,10 +107,13 @@ impl Connection {
             Err(_) => return Some(false),
         };
         self.port.greeters().remove(self);
-        match Io::new(self, psk) {
+        let io = self.port.strangers().add(self);
+        match io.and_then(|()| Io::new(self, psk)) {
             Ok(io) => *state = State::Up(io),
             Err(error) => {
-                pr_err!("queue {}: failed to set up: {error:?}\n", self.id);
+                if self.port.complains() {
+                    pr_err!("queue {}: failed to set up: {error:?}\n", self.id);
+                }
                 self.shutdown();
                 return Some(false);
             }
@@ -131,16 +130,16 @@ impl Connection {
     ///
     /// Why the connection has come to its end.
     fn greet(self: &Arc<Self>, state: &mut State) -> Result<Next, Refusal> {
-        let Some(tls) = self.port.tls() else {
-            return Ok(Next::Work(None));
-        };
         match state {
-            State::New => match self.socket.peek().map_err(Refusal::Lost)? {
-                None => Ok(Next::Wait),
-                Some(HANDSHAKE_RECORD) => self.begin_handshake(state, tls),
-                Some(_) if tls.required => Err(Refusal::Plain),
-                Some(_) => Ok(Next::Work(None)),
-            },
+            State::New => {
+                let first = self.socket.peek().map_err(Refusal::Lost)?;
+                match (first, self.port.tls()) {
+                    (None, _) => Ok(Next::Wait),
+                    (Some(HANDSHAKE_RECORD), Some(tls)) => self.begin_handshake(state, tls),
+                    (Some(_), Some(tls)) if tls.required => Err(Refusal::Plain),
+                    (Some(_), _) => Ok(Next::Work(None)),
+                }
+            }
             State::Greeting(handshake) => match handshake.result() {
                 None => Ok(Next::Wait),
                 Some(used) => {
@@ -171,82 +170,5 @@ impl Connection {
             Err(EAGAIN) => Ok(Next::WaitShortly),
             Err(error) => Err(Refusal::NotStarted(error)),
         }
-    }
-
-    /// Bounds how long the connection may take until it works, if its port knows TLS.
-    pub(super) fn limit_greeting(self: &Arc<Self>) -> Result {
-        if self.port.tls().is_none() {
-            return Ok(());
-        }
-        self.port.greeters().add(self)?;
-        let delay = msecs_to_jiffies(parameters::tls_handshake_timeout().saturating_mul(1000));
-        let _ = self
-            .target
-            .io_queue()
-            .enqueue_delayed::<Arc<Self>, 3>(self.clone(), delay);
-        Ok(())
-    }
-}
-
-impl WorkItem<3> for Connection {
-    type Pointer = Arc<Self>;
-
-    /// The time for the greeting has passed.
-    fn run(this: Arc<Self>) {
-        let id = this.id;
-        match &*this.state.lock() {
-            State::New => pr_warn!("queue {id}: TLS handshake timeout: nothing from the host\n"),
-            State::Greeting(_) => pr_warn!("queue {id}: TLS handshake timeout\n"),
-            State::Up(_) | State::Released => return,
-        }
-        this.shutdown();
-    }
-}
-
-/// The connections of a port that do not work yet, the oldest first. There is a bound to how many
-/// there are: each of them costs memory, and a process of `tlshd`.
-#[pin_data]
-pub(super) struct Greeters {
-    #[pin]
-    waiting: Mutex<KVec<Arc<Connection>>>,
-}
-
-impl Greeters {
-    /// None.
-    pub(super) fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
-            waiting <- kernel::new_mutex!(KVec::new(), "nvmet_mptcp::Greeters::waiting"),
-        })
-    }
-
-    /// Adds a connection. If there are too many, the oldest one has to go: a host that means it is
-    /// through before that. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    fn add(&self, connection: &Arc<Connection>) -> Result {
-        let oldest = {
-            let mut waiting = self.waiting.lock();
-            waiting.push(connection.clone(), GFP_KERNEL)?;
-            match limits::is_crowded(waiting.len()) {
-                true => waiting.remove(0).ok(),
-                false => None,
-            }
-        };
-        if let Some(oldest) = oldest {
-            pr_warn!(
-                "queue {}: dropped, too many TLS handshakes are under way\n",
-                oldest.id
-            );
-            oldest.shutdown();
-        }
-        Ok(())
-    }
-
-    /// Forgets a connection that works now, or never will.
-    pub(super) fn remove(&self, connection: &Arc<Connection>) {
-        let mut waiting = self.waiting.lock();
-        waiting.retain(|other| !Arc::ptr_eq(other, connection));
     }
 }

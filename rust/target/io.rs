@@ -24,6 +24,7 @@ use super::{
         TooDeep,
         MAX_DATA, //
     },
+    port::Port,
     recv::Receiver,
     send::{
         self,
@@ -68,6 +69,7 @@ const BUDGET: u32 = 16;
 pub(super) struct Io {
     /// For the log.
     pub(super) id: u32,
+    pub(super) port: Arc<Port>,
     pub(super) receiver: Receiver,
     pub(super) sender: Sender,
     pub(super) sq: SubQueue<Target>,
@@ -93,6 +95,7 @@ impl Io {
         }
         let this = Self {
             id: connection.id,
+            port: port.clone(),
             receiver: Receiver::new(Limits::CONNECT)?,
             sender: Sender::new()?,
             sq,
@@ -214,16 +217,22 @@ impl Io {
         }
         // A host that connects again and again must wait for what it leaves behind.
         if qid == 0 && limits::is_flooded(connection.target.closing(&connection.port)) {
-            pr_warn!("queue {id}: too many connections are still being released\n");
+            if self.port.complains() {
+                pr_warn!("queue {id}: too many connections are still being released\n");
+            }
             return Err(Status::CONNECT_CTRL_BUSY);
         }
         let count = limits::commands(qid, sqsize).map_err(|TooDeep { depth, most }| {
-            pr_err!("queue {id}: depth {depth} must not be more than {most}\n");
+            if self.port.complains() {
+                pr_err!("queue {id}: depth {depth} must not be more than {most}\n");
+            }
             Status::CONNECT_INVALID_PARAM
         })?;
         self.reserve(count).map_err(|_| {
             let depth = count / 2;
-            pr_err!("queue {id}: no memory for {depth} commands\n");
+            if self.port.complains() {
+                pr_err!("queue {id}: no memory for {depth} commands\n");
+            }
             Status::INTERNAL
         })?;
         Ok(count)
@@ -237,7 +246,7 @@ impl Io {
 
     /// Says why the connection ends, to the log and to the host, and to the controller.
     pub(super) fn fail(&mut self, socket: &Socket, fault: &Fault) {
-        fault.log(self.id);
+        fault.log(&self.port, self.id);
         if let Some(request) = fault.answer() {
             // If this fails, the connection ends without.
             let _ = self.terminate(socket, &request);

@@ -18,9 +18,6 @@ const DEFAULT_INLINE_DATA_SIZE: u32 = 4 * kernel::page::PAGE_SIZE as u32;
 /// back later.
 const MOST_CLOSING: usize = 128;
 
-/// How many connections of a port may be in a TLS handshake, or before one, at a time.
-const MOST_GREETING: usize = 128;
-
 /// The deepest admin queue that there is (NVMe Base Specification, Connect).
 const MAX_ADMIN_DEPTH: u16 = 4096;
 
@@ -36,12 +33,6 @@ pub(super) fn inline_data_size(asked: Option<u32>) -> u32 {
 /// Whether hosts leave more connections behind than can be released, `closing` at the moment.
 pub(super) fn is_flooded(closing: usize) -> bool {
     closing > MOST_CLOSING
-}
-
-/// Whether more connections of a port than may be are in a TLS handshake, or before one:
-/// `greeting`.
-pub(super) fn is_crowded(greeting: usize) -> bool {
-    greeting > MOST_GREETING
 }
 
 /// A queue is to be deeper than it may be.
@@ -173,13 +164,6 @@ mod tests {
     fn flooded_beyond_128() {
         for (closing, flooded) in [(0, false), (128, false), (129, true), (usize::MAX, true)] {
             assert_eq!(is_flooded(closing), flooded);
-        }
-    }
-
-    #[test]
-    fn a_port_is_crowded_from_so_many_handshakes_on() {
-        for (greeting, crowded) in [(0, false), (128, false), (129, true), (usize::MAX, true)] {
-            assert_eq!(is_crowded(greeting), crowded);
         }
     }
 

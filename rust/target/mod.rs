@@ -11,7 +11,8 @@
 //! | `transport.rs` | [`Target`]: the transport, and all connections that there are |
 //! | `port.rs` | a port that listens |
 //! | `connection.rs` | a connection, which becomes a queue: how it begins and ends |
-//! | `greeting.rs` | what comes before, on a port that knows TLS |
+//! | `greeting.rs` | what comes before: its host speaks, perhaps a TLS handshake |
+//! | `crowd.rs` | how long it may take until it is a queue, and how many may be on the way |
 //! | `wakeup.rs` | when and where its work is done |
 //! | `io.rs` | one turn of that: receive, execute, send |
 //! | `fault.rs` | why there is no other turn, and who is told |
@@ -37,9 +38,9 @@
 //!                   +- data from the host           |
 //!                        v                          |
 //!                      Sender::to_solicit           |
-//!                        v R2T                      |
 //!                        v                          |
 //!                      Batch                        |
+//!                        v R2T                      |
 //!                      Receiver::awaited            |
 //!                        v H2CData  ^ more to come  |
 //!                      Receiver::payload -----------+
@@ -70,7 +71,7 @@
 //! | `nvmet_config_sem`, `nvmet_{subsys, ctrl}::lock` | (the core's) | executing, [`Transport`] |
 //! | `Port::listener` | the listening socket | accepting, which adds a connection |
 //! | `Connection::hooked` | the socket callbacks of a connection | installing them |
-//! | `Greeters::waiting` | the list of connections before their handshake | changing it |
+//! | `Crowd::members` | a list of connections that are not queues yet | changing it |
 //! | `Target::connections` | the list of connections | shutting sockets down |
 //! | socket lock | the connection as the network sees it | parsing what has been received |
 //!
@@ -92,6 +93,7 @@ mod batch;
 mod budget;
 mod commands;
 mod connection;
+mod crowd;
 mod fault;
 mod greeting;
 mod io;

@@ -4,7 +4,10 @@
 
 use kernel::prelude::*;
 
-use super::limits::MAX_DATA;
+use super::{
+    limits::MAX_DATA,
+    port::Port, //
+};
 use crate::{
     abstractions::{
         net::skb::SkbReader,
@@ -150,16 +153,23 @@ impl Payload {
     /// All data of the PDU have come, with this digest.
     ///
     /// A wrong digest fails the command, which may then be sent again, and not the connection
-    /// (section 3.5). `queue` is for the log.
-    pub(super) fn finish(self, digest: Option<[u8; DIGEST_LEN]>, queue: u32) -> Received {
+    /// (section 3.5). `port` and `queue` are for the log.
+    pub(super) fn finish(
+        self,
+        digest: Option<[u8; DIGEST_LEN]>,
+        port: &Port,
+        queue: u32,
+    ) -> Received {
         let want = wire::finish(self.crc);
         let damage = digest.filter(|got| *got != want);
-        if let (Some(got), Destination::Command(_) | Destination::Awaited(_)) = (damage, &self.to) {
-            pr_err!(
+        match (damage, &self.to) {
+            (None, _) | (_, Destination::Discard(_)) => {}
+            (Some(got), _) if port.complains() => pr_err!(
                 "queue {queue}: data digest {:#010x} must be {:#010x}\n",
                 u32::from_le_bytes(got),
                 u32::from_le_bytes(want)
-            );
+            ),
+            (Some(_), _) => {}
         }
         match self.to {
             Destination::Command(request) => Received::all(request, damage.is_some()),

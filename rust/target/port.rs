@@ -21,7 +21,11 @@ use kernel::{
 
 use super::{
     connection::Connection,
-    greeting::Greeters,
+    crowd::{
+        Crowd,
+        MOST_GREETING,
+        MOST_STRANGERS, //
+    },
     limits::{
         self,
         MAX_DATA, //
@@ -64,10 +68,15 @@ pub(crate) struct Port {
     tls: Option<Tls>,
     /// Connections of plain TCP are refused.
     no_fallback: bool,
+    /// Bounds what hosts can make the log say.
     #[pin]
-    refusals: RateLimit,
+    complaints: RateLimit,
+    /// Connections that have not said anything yet, or are in a TLS handshake.
     #[pin]
-    greeters: Greeters,
+    greeters: Crowd,
+    /// Connections that work, and are not queues yet.
+    #[pin]
+    strangers: Crowd,
     /// `None` before and after it listens.
     #[pin]
     listener: Mutex<Option<Listener<Callbacks>>>,
@@ -104,16 +113,22 @@ impl Port {
         }
         settings.set_inline_data_size(limits::inline_data_size(inline_data_size));
 
+        let tls = settings.tls();
+        let greeting = match tls {
+            Some(_) => "TLS handshakes are under way",
+            None => "hosts have said nothing yet",
+        };
         let port = Arc::pin_init(
             try_pin_init!(Port {
                 target,
                 handle: settings.handle(),
                 id,
                 addr,
-                tls: settings.tls(),
+                tls,
                 no_fallback: settings.no_fallback(),
-                refusals <- RateLimit::new(),
-                greeters <- Greeters::new(),
+                complaints <- RateLimit::new(),
+                greeters <- Crowd::new(MOST_GREETING, greeting),
+                strangers <- Crowd::new(MOST_STRANGERS, "connections are not queues yet"),
                 listener <- new_mutex!(None, "nvmet_mptcp::Port::listener"),
                 accept_work <- new_work!("nvmet_mptcp::Port::accept_work"),
             }),
@@ -159,9 +174,19 @@ impl Port {
         self.tls
     }
 
-    /// The connections that do not work yet, if the port knows TLS.
-    pub(super) fn greeters(&self) -> &Greeters {
+    /// The connections that have not said anything yet, or are in a TLS handshake.
+    pub(super) fn greeters(&self) -> &Crowd {
         &self.greeters
+    }
+
+    /// The connections that work, and are not queues yet.
+    pub(super) fn strangers(&self) -> &Crowd {
+        &self.strangers
+    }
+
+    /// Whether the log may say what is wrong with a host: there is a bound to how often.
+    pub(super) fn complains(&self) -> bool {
+        self.complaints.allows(c"nvmet_mptcp: bad hosts")
     }
 
     /// Whether the port serves a connection: it may be told to serve those of MPTCP alone. Says who
@@ -170,7 +195,7 @@ impl Port {
         if !self.no_fallback || socket.paths().is_some() {
             return true;
         }
-        if self.refusals.allows(c"nvmet_mptcp: refused hosts") {
+        if self.complains() {
             let id = self.id;
             let reason = match socket.is_mptcp() {
                 true => "its connection fell back to TCP",
@@ -201,7 +226,9 @@ impl Port {
             Ok(socket) => socket,
             Err(EAGAIN) => return false,
             Err(EPROTOTYPE) => {
-                pr_warn!("port {id}: a host without MPTCP needs a kernel_accept() that is fixed\n");
+                if self.complains() {
+                    pr_warn!("port {id}: a host without MPTCP needs a fixed kernel_accept()\n");
+                }
                 return true;
             }
             Err(error) => {
@@ -212,8 +239,11 @@ impl Port {
         let prepared = prepare(&socket);
         if self.admits(&socket) {
             let started = prepared.and_then(|()| Connection::start(self, socket));
-            if let Err(error) = started {
-                pr_err!("port {id}: failed to start a queue: {error:?}\n");
+            match started {
+                Err(error) if self.complains() => {
+                    pr_err!("port {id}: failed to start a queue: {error:?}\n");
+                }
+                _ => {}
             }
         }
         true

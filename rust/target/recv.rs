@@ -242,6 +242,9 @@ impl Io {
 
     /// Starts a command.
     fn capsule_cmd(&mut self, capsule: &CapsuleCmd) -> Result<(), Fault> {
+        if capsule.data_len > MAX_DATA {
+            return Err(capsule.too_long(MAX_DATA).into());
+        }
         // More commands at a time than the host said there would be are too many.
         let slot = self.slots.get()?;
         let slot = slot.ok_or(wire::Error::unexpected(PduType::CapsuleCmd))?;
@@ -250,9 +253,6 @@ impl Io {
             Err(refused) => self.refuse(refused, capsule.data_len),
         }
         Ok(())
-        if capsule.data_len > MAX_DATA {
-            return Err(capsule.too_long(MAX_DATA).into());
-        }
     }
 
     /// Reads what a command says about its data, and sees to it that they come.
@@ -325,7 +325,7 @@ impl Io {
     /// The data of a PDU have come.
     fn payload_end(&mut self, digest: Option<[u8; wire::DIGEST_LEN]>) -> Result<(), Fault> {
         let payload = self.receiver.payload.take().ok_or(EINVAL)?;
-        match payload.finish(digest, self.id) {
+        match payload.finish(digest, &self.port, self.id) {
             Received::All(request) => self.receiver.ready.push(request),
             Received::Part(command) => self.receiver.await_data(command)?,
             Received::Failed(mut command) => {
