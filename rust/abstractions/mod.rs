@@ -36,7 +36,6 @@ pub mod net;
 pub(crate) mod nvme;
 #[cfg(nvme_target)]
 pub(crate) mod nvmet;
-#[cfg(nvme_target)]
 pub(crate) mod ratelimit;
 mod registered;
 pub mod workqueue;

@@ -58,6 +58,7 @@ use crate::{
             request::SendRequest,
             status::Failure, //
         },
+        ratelimit::RateLimit,
         workqueue::{
             cancel_delayed_sync,
             cancel_sync,
@@ -102,6 +103,9 @@ pub(crate) struct Queue {
     state: Mutex<State<Open, Started>>,
     /// Whether that is [`State::Live`], for those who cannot wait.
     live: Atomic<bool>,
+    /// Bounds what a controller can make the log say while the connection goes on.
+    #[pin]
+    pub(super) complaints: RateLimit,
     /// While the queue is started.
     #[pin]
     pub(super) receiver: Mutex<Option<Receiver>>,
@@ -143,6 +147,7 @@ impl Queue {
                 inbox: Inbox::new(),
                 state <- new_mutex!(State::Down, "nvme_mptcp::Queue::state"),
                 live: Atomic::new(false),
+                complaints <- RateLimit::new(),
                 receiver <- new_mutex!(None, "nvme_mptcp::Queue::receiver"),
                 sender <- new_mutex!(sender, "nvme_mptcp::Queue::sender"),
                 io_work <- new_work!("nvme_mptcp::Queue::io_work"),

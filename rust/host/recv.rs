@@ -179,7 +179,7 @@ impl Receiver {
             match self.decoder.advance(taken)? {
                 None => {}
                 Some(Event::Pdu(pdu)) => self.pdu(ctrl, queue, &pdu)?,
-                Some(Event::Payload { digest }) => self.payload(ctrl, digest)?,
+                Some(Event::Payload { digest }) => self.payload(ctrl, queue, digest)?,
             }
         }
         Ok(())
@@ -275,6 +275,7 @@ impl Receiver {
     fn payload(
         &mut self,
         ctrl: &Ctrl,
+        queue: &Queue,
         digest: Option<[u8; DIGEST_LEN]>,
     ) -> Result<(), wire::Error> {
         let Some(incoming) = self.incoming.take() else {
@@ -283,7 +284,8 @@ impl Receiver {
         let early = || wire::Error::unexpected(PduType::C2HData);
         let mut request = self.find(ctrl, incoming.command_id, early)?;
         if let (Some(digest), Some(crc)) = (digest, incoming.crc) {
-            if digest != finish(crc) {
+            request.corrupt |= digest != finish(crc);
+            if digest != finish(crc) && queue.complaints.allows(c"nvme_mptcp: data digests") {
                 dev_warn!(
                     ctrl.device(),
                     "queue {}: command {:#06x}: data digest is {:#010x}, not {:#010x}\n",
@@ -292,7 +294,6 @@ impl Receiver {
                     u32::from_le_bytes(digest),
                     u32::from_le_bytes(finish(crc))
                 );
-                request.corrupt = true;
             }
         }
         if incoming.success {
@@ -317,8 +318,8 @@ impl Receiver {
         if !request.info().is_write {
             return Err(wire::Error::unexpected(PduType::R2T));
         }
-        match request.grant(Some(*pdu)) {
         request.solicited.r2t(pdu)?;
+        match request.grant(Some(*pdu)) {
             Ok(Some(sender)) => {
                 queue.inbox.push(sender);
                 Ok(())

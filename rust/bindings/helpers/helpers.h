@@ -101,12 +101,14 @@ unsigned int helper_nvme_tls_handshake_timeout(void);
 /* abstractions/nvme/timeout.rs */
 u32 rust_nvme_request_timeout(struct request *rq);
 
+/* ratelimit.c */
+void helper_ratelimit_state_init(struct ratelimit_state *state);
+
 /* nvmet.c */
 bool helper_nvme_is_write(const struct nvme_command *cmd);
 void helper_sgl_to_bvecs(struct scatterlist *sgl, unsigned int nents,
 			 struct bio_vec *vecs);
 unsigned long helper_totalram_pages(void);
-void helper_ratelimit_state_init(struct ratelimit_state *state);
 void helper_nvmet_sq_set_tls_key(struct nvmet_sq *sq, struct key *key);
 void helper_nvmet_sq_put_tls_key(struct nvmet_sq *sq);
 

@@ -3,7 +3,6 @@
 #include <linux/bvec.h>
 #include <linux/mm.h>
 #include <linux/nvme.h>
-#include <linux/ratelimit.h>
 #include <linux/scatterlist.h>
 
 #include "nvmet.h"
@@ -27,11 +26,6 @@ void helper_sgl_to_bvecs(struct scatterlist *sgl, unsigned int nents,
 unsigned long helper_totalram_pages(void)
 {
 	return totalram_pages();
-}
-
-void helper_ratelimit_state_init(struct ratelimit_state *state)
-{
-	ratelimit_default_init(state);
 }
 
 void helper_nvmet_sq_set_tls_key(struct nvmet_sq *sq, struct key *key)
