@@ -1,88 +1,184 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Peers that break the rules: each is told so, or is cut off, and nobody else
-# notices.
+# notices. The cases are in lib/bad_host.py and lib/bad_target.py; with LONG all
+# of them, otherwise every third of those that take a connect of their own.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# The reasons (FES) that the specification has for it; the C target closes
-# without one.
-declare -A REASON=(
-	[unknown-type]=1 [wrong-hlen]=1 [short-plen]=1 [huge-plen]=1 [second-icreq]=2 [no-icreq]=2
-	[header-digest]=3 [data-without-r2t]=1 [response-from-host]=1
-)
+# The first port of the bad targets
+FIRST=4500
+BAD_NQN=nqn.2026-11.test:bad
+# A controller that answers, if only nonsense, is deleted in so many seconds.
+PATIENCE=30
 
-# bad_host CASE
+# bad_host GROUP: cases of a host, and a good one beside them
 bad_host()
 {
-	local verdict
+	local wrong
 
-	verdict=$(in_host "$SELFTESTS/lib/peer.py" host "$1" "$ADDR" "$PORT")
-	case $verdict in
-	closed)
-		[ "$PORT_TR" != mptcp ] || [ -z "${REASON[$1]:-}" ] ||
-			fail "expected a C2HTermReq with FES ${REASON[$1]}, and there was none"
-		;;
-	termreq*)
-		[ -z "${REASON[$1]:-}" ] || expect "reason" "termreq ${REASON[$1]}" "$verdict"
-		;;
-	silence)
-		# The C target ignores some, and waits for what they announce.
-		[ "$PORT_TR" = tcp ] ||
-			fail "expected a C2HTermReq or the end of the connection, and got nothing"
-		;;
-	*) fail "expected a C2HTermReq or the end of the connection, got: $verdict" ;;
-	esac
-	read_some "$(disk "$GOOD")"
+	wrong=$(in_host "$SELFTESTS/lib/bad_host.py" "$1" "$ADDR" "$PORT" "$NQN")
+	[ -z "$wrong" ] || fail "$wrong"
+	goes_on "$DISK" "$LOAD" "beside the bad host"
+	is_state "$GOOD" live || fail "the good host's controller is $(attr "$GOOD" state)"
 }
 
-# bad_target CASE: the host gives up at once, not when a command has run out of
-# time, and leaves nothing behind.
+# quiet: there is a bound to what hosts can make the log say, ten lines in 5 s
+quiet()
+{
+	local start lines seconds
+
+	start=$(now_ms)
+	bad_host "before ICReq"
+	bad_host "before Connect"
+	seconds=$((($(now_ms) - start) / 1000))
+	lines=$(log_since_mark | grep -c 'nvmet_mptcp: queue' || :)
+	expect_between "lines about bad hosts in $seconds s" 1 $((10 * (seconds / 5 + 2))) "$lines"
+}
+
+# bad_targets: listen, all of them; what they are told is in $TMP/told
+bad_targets()
+{
+	in_target_exec "$SELFTESTS/lib/bad_target.py" "$ADDR" "$FIRST" >"$TMP/told" 2>&1 &
+	TARGETS=$!
+	wait_until $((20 * SLOW)) grep -q listening "$TMP/told" || bail "no bad target listens"
+}
+
+# Not in_target: the process itself is wanted, to end it.
+in_target_exec()
+{
+	exec nsenter --net="/run/netns/$TARGET_NS" "$@"
+}
+
+# connect_bad PORT
+connect_bad()
+{
+	fabrics "traddr=$ADDR,trsvcid=$1,nqn=$BAD_NQN,queue_size=32,nr_io_queues=1,reconnect_delay=1,ctrl_loss_tmo=600"
+}
+
+was_told()
+{
+	grep -qxF "$1" "$TMP/told"
+}
+
+# delete_bad CONTROLLER: in bounded time
+delete_bad()
+{
+	[ -e "$SYS/$1" ] || return 0
+	limit "$PATIENCE" detach "$1" || fail "the controller is not deleted in $PATIENCE s"
+}
+
+# bad_target KIND OUTCOME TOLD NAME PORT: one case
 bad_target()
 {
-	local start
+	local kind=$1 outcome=$2 told=$3 name=$4 port=$5 ctrl start
 
-	nsenter --net="/run/netns/$TARGET_NS" "$SELFTESTS/lib/peer.py" target "$1" "$ADDR" \
-		4499 >"$TMP/peer" 2>&1 &
-	wait_for 10 "the peer listens" grep -q listening "$TMP/peer"
 	start=$(now_ms)
-	expect_failure "connecting to a bad target" fabrics \
-		"traddr=$ADDR,trsvcid=4499,nqn=$NQN${2:-,hdr_digest}"
-	[ "$HOST_TR" != mptcp ] ||
-		expect_between "ms until the host gave up" 0 $((8000 * SLOW)) $(($(now_ms) - start))
-	expect "controllers" "$GOOD" "$(controllers | xargs)"
-	read_some "$(disk "$GOOD")"
+	if ctrl=$(connect_bad "$port" 2>&1); then
+		[ "$outcome" != fails ] || fail "$name: connected"
+	else
+		[ "$outcome" != works ] || fail "$name: cannot connect: $ctrl"
+		ctrl=
+	fi
+	# At once, not when a command has run out of time.
+	expect_between "$name: ms until the host knew" 0 $((8000 * SLOW)) $(($(now_ms) - start))
+	case $kind in
+	read | write)
+		"see_$kind" "$ctrl"
+		;;
+	reset)
+		# Whether that succeeds is the host's choice.
+		limit 20 reset_bad "$ctrl" || [ $? != 124 ] || fail "$name: the reset hangs"
+		;;
+	stuck)
+		reset_bad "$ctrl" &
+		wait_for 10 "$name: the reset begins" reset_seen "$ctrl"
+		;;
+	esac
+	[ "$told" = - ] || [ "$HOST_TR" != mptcp ] ||
+		wait_until $((5 * SLOW)) was_told "$name termreq $told" ||
+		fail "$name: expected termreq $told, got: $(grep -F "$name " "$TMP/told" || :)"
+	[ -z "$ctrl" ] || delete_bad "$ctrl"
 }
 
-# bad_pdu CASE FES FEI: the target, which sends a PDU about a command that there
-# is not, is told so. nvme-tcp only closes.
-bad_pdu()
+# A read has all of its data in the end, over another connection.
+see_read()
 {
-	bad_target "$1 at Connect" ",queue_size=32"
-	[ "$HOST_TR" = mptcp ] || return 0
-	expect "what the target was told" "termreq $2 $3" "$(grep termreq "$TMP/peer" | sort -u)"
+	limit 60 read_some "$(disk "$1")" || fail "$name: the read failed"
 }
 
-# $GOOD is a controller that stays connected throughout: others' faults are
-# not its.
+# A write is one when the target has asked for its data, and has had them.
+see_write()
+{
+	limit 60 dd if=/dev/zero of="$(disk "$1")" bs=4k count=1 oflag=direct status=none ||
+		fail "$name: the write failed"
+	was_told "$name written 4096" || fail "$name: success without data counts as a write"
+}
+
+reset_bad()
+{
+	echo 1 >"$SYS/$1/reset_controller"
+}
+
+reset_seen()
+{
+	! is_state "$1" live
+}
+
+# bad_targets_of KIND [STEP]: its cases, every STEP-th
+bad_targets_of()
+{
+	local kind at outcome told name n=0 step=${2:-1}
+
+	[ -z "${LONG:-}" ] || step=1
+	while IFS='|' read -r kind at outcome told name; do
+		[ "$kind" = "$1" ] && [ $((n++ % step)) = 0 ] || continue
+		bad_target "$kind" "$outcome" "$told" "$name" $((FIRST + at))
+	done < <("$SELFTESTS/lib/bad_target.py" list)
+	[ "$n" -gt 0 ] || fail "there are no such cases"
+	expect "controllers" "$GOOD" "$(controllers | xargs)"
+	goes_on "$DISK" "$LOAD" "beside bad targets"
+	note "$(((n + step - 1) / step)) cases"
+}
+
+# $GOOD is a controller that stays connected throughout, and fio verifies what
+# it does there: others' faults are not its.
 setup
 KEEP=1 RESTORE=
 GOOD=$(attach)
 [ -n "$GOOD" ] || bail "cannot connect"
-for case in unknown-type wrong-hlen short-plen huge-plen second-icreq no-icreq wrong-pfv \
-	wrong-ic-plen \
-	header-digest digest-not-agreed data-without-r2t response-from-host garbage cut-off; do
-	t "host: $case" bad_host "$case"
-done
-for case in closes garbage wrong-pfv wrong-type wrong-plen digest-not-asked tiny-maxdata termreq \
-	response-to-nothing event-for-nobody data-for-nobody r2t-for-nobody; do
-	t "target: $case" bad_target "$case"
-done
-for case in closes garbage termreq; do
-	t "target: $case at Connect" bad_target "$case at Connect" ",queue_size=32"
-done
-t "target: response-to-nothing at Connect" bad_pdu response-to-nothing 1 20
-t "target: event-for-nobody at Connect" bad_pdu event-for-nobody 1 20
-t "target: data-for-nobody at Connect" bad_pdu data-for-nobody 1 8
-t "target: r2t-for-nobody at Connect" bad_pdu r2t-for-nobody 1 8
+DISK=$(disk "$GOOD")
+verify_begin "$DISK" --bs=4k --rate_iops=50 --runtime=3600
+bad_targets
+# No job of a subtest.
+disown -a
+
+# What takes time goes on while others are tested.
+in_host "$SELFTESTS/lib/bad_host.py" silence "$ADDR" "$PORT" "$NQN" >"$TMP/silence" 2>&1 &
+SILENCE=$!
+disown "$SILENCE"
+silence()
+{
+	wait_for 60 "those who are silent are dropped" gone "$SILENCE"
+	[ ! -s "$TMP/silence" ] || fail "$(cat "$TMP/silence")"
+}
+
+if [ "$PORT_TR" = mptcp ]; then
+	t "host: the log keeps quiet" quiet
+	while read -r group; do
+		case $group in
+		before*) continue ;;
+		silence) t "host: silence" silence ;;
+		*) t "host: $group" bad_host "$group" ;;
+		esac
+	done < <("$SELFTESTS/lib/bad_host.py" list)
+fi
+t "target: connect" bad_targets_of connect 3
+t "target: read" bad_targets_of read
+t "target: write" bad_targets_of write
+t "target: reset" bad_targets_of reset
+t "target: stuck in a reset" bad_targets_of stuck
+t "target: namespaces without end" bad_targets_of scan
+t "the good host's data are what they were" verify_stop
+kill "$TARGETS"
 finish

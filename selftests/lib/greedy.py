@@ -13,94 +13,10 @@ import struct
 import sys
 import time
 
-from peer import CMD, H2C_DATA, ICREQ, ch, ic, receive
+from good_host import LIMIT, Queue, admin, io, rw
+from pdu import AER, IN_CAPSULE, R2T, READ, REPORT, TRANSPORT, WRITE, sqe
 
-RESP, C2H_DATA, R2T = 5, 7, 9
-FABRICS, PROPERTY_SET, CONNECT = 0x7f, 0, 1
-WRITE, READ, REPORT = 1, 2, 0x0e
-AER = 0x0c
-IN_CAPSULE, TRANSPORT = 0x01, 0x5a
 MIB = 1 << 20
-HOSTID = bytes.fromhex("7c2d2f4e0d1f4f599a572b7b0f6c9d01")
-HOSTNQN = b"nqn.2014-08.org.nvmexpress:uuid:7c2d2f4e-0d1f-4f59-9a57-2b7b0f6c9d01"
-LIMIT = 60
-
-
-def sqe(opcode, cid, length=0, sgl=TRANSPORT, nsid=0, tail=b""):
-    """A submission queue entry; tail is what begins at byte 40. In a fabrics
-    command nsid is the type."""
-    head = struct.pack("<BBHI16xQIBBBB", opcode, 0x40, cid, nsid, 0, length, 0, 0, 0, sgl)
-    return (head + tail).ljust(64, b"\0")
-
-
-class Queue:
-    """A connection, and what it has become."""
-
-    def __init__(self, where, receive_buffer=None, protocol=0):
-        self.sock = socket.socket(proto=protocol)
-        if receive_buffer:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.sock.settimeout(LIMIT)
-        self.sock.connect(where)
-        self.sock.sendall(ic(ICREQ))
-        receive(self.sock, 128)
-
-    def submit(self, entry, data=b""):
-        self.sock.sendall(ch(CMD, 72 + len(data), hlen=72, pdo=72 if data else 0) + entry + data)
-
-    def pdu(self):
-        """Kind, header and data of the next PDU."""
-        common = receive(self.sock, 8)
-        kind, _, hlen, pdo, plen = struct.unpack("<BBBBI", common)
-        rest = common + receive(self.sock, plen - 8)
-        return kind, rest[:hlen], rest[pdo:] if pdo else b""
-
-    def answer(self):
-        """Status and result of the next completion, and the data before it."""
-        data = b""
-        while True:
-            kind, header, more = self.pdu()
-            data += more
-            if kind == RESP:
-                result, status = struct.unpack_from("<I10xH", header, 8)
-                return status >> 1 & 0x7ff, result, data
-
-    def enable(self):
-        """Sets CC.EN. Returns the status."""
-        tail = struct.pack("<B3xIQ", 0, 0x14, 0x460001)
-        self.submit(sqe(FABRICS, 1, nsid=PROPERTY_SET, tail=tail))
-        return self.answer()[0]
-
-    def connect(self, nqn, qid=0, sqsize=31, cntlid=0xffff, length=1024, sgl=IN_CAPSULE):
-        """Sends Connect, with its data if they are in the capsule."""
-        data = (HOSTID + struct.pack("<H", cntlid)).ljust(256, b"\0")
-        data += nqn.encode().ljust(256, b"\0") + HOSTNQN.ljust(256, b"\0")
-        data = data.ljust(1024, b"\0")
-        tail = struct.pack("<HHHBxI", 0, qid, sqsize, 0, 0)
-        self.submit(sqe(FABRICS, 0, length, sgl, CONNECT, tail), data if sgl == IN_CAPSULE else b"")
-
-
-def admin(where, nqn, sqsize=31):
-    """The admin queue of a new controller that is enabled, and its number."""
-    queue = Queue(where)
-    queue.connect(nqn, sqsize=sqsize)
-    status, cntlid, _ = queue.answer()
-    assert status == 0, f"Connect of an admin queue: {status:#x}"
-    assert queue.enable() == 0, "CC.EN"
-    return queue, cntlid & 0xffff
-
-
-def io(where, nqn, cntlid, qid, sqsize=127, **options):
-    """An I/O queue."""
-    queue = Queue(where, **options)
-    queue.connect(nqn, qid, sqsize, cntlid)
-    status = queue.answer()[0]
-    assert status == 0, f"Connect of I/O queue {qid}: {status:#x}"
-    return queue
-
-
-def rw(opcode, cid, length):
-    return sqe(opcode, cid, length, nsid=1, tail=struct.pack("<QHH", 0, length // 512 - 1, 0))
 
 
 def hold():

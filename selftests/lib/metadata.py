@@ -12,7 +12,7 @@ import struct
 import sys
 import threading
 
-from peer import CMD, receive
+from pdu import CMD, receive
 
 C2H_DATA = 7
 IDENTIFY, CNS_NAMESPACE = 6, 0
