@@ -225,11 +225,11 @@ def before_r2t(where, nqn):
     queue.sock.close()
     keep.sock.close()
 
-    # Tags are given in turn, so one of these is that of the write.
-    for tag in range(8):
+    # Tags are given in turn, so that of the write is among these.
+    for tag in range(1, 4):
         keep, cntlid = admin(where, nqn)
         queue = io(where, nqn, cntlid, 1, receive_buffer=4096)
-        for cid in range(4):
+        for cid in range(2):
             queue.submit(rw(READ, cid, 4 << 20))
         queue.submit(rw(WRITE, 6, 8192))
         full(queue.sock)
