@@ -21,11 +21,13 @@ use super::connection::{
 };
 use crate::abstractions::nvmet::parameters;
 
-/// How many connections of a port may not have said anything yet, or be in a TLS handshake.
-pub(super) const MOST_GREETING: usize = 128;
+/// How many connections of a port may be in a TLS handshake, or before one. Each handshake is a
+/// process of `tlshd`.
+pub(super) const MOST_HANDSHAKES: usize = 128;
 
-/// How many connections of a port may work without being a queue yet. A host connects all its I/O
-/// queues, of which it has up to 128, before it says what they are.
+/// How many connections of a port may have said nothing yet, without TLS, and how many may work
+/// without being a queue yet. A host connects all its I/O queues, of which it has up to 128, before
+/// it says what they are, and all hosts do when the target is back after a while.
 pub(super) const MOST_STRANGERS: usize = 1024;
 
 /// How many seconds a connection that works, or that needs no TLS handshake before, has until it is

@@ -23,7 +23,7 @@ use super::{
     connection::Connection,
     crowd::{
         Crowd,
-        MOST_GREETING,
+        MOST_HANDSHAKES,
         MOST_STRANGERS, //
     },
     limits::{
@@ -114,9 +114,9 @@ impl Port {
         settings.set_inline_data_size(limits::inline_data_size(inline_data_size));
 
         let tls = settings.tls();
-        let greeting = match tls {
-            Some(_) => "TLS handshakes are under way",
-            None => "hosts have said nothing yet",
+        let (most, greeting) = match tls {
+            Some(_) => (MOST_HANDSHAKES, "TLS handshakes are under way"),
+            None => (MOST_STRANGERS, "hosts have said nothing yet"),
         };
         let port = Arc::pin_init(
             try_pin_init!(Port {
@@ -127,7 +127,7 @@ impl Port {
                 tls,
                 no_fallback: settings.no_fallback(),
                 complaints <- RateLimit::new(),
-                greeters <- Crowd::new(MOST_GREETING, greeting),
+                greeters <- Crowd::new(most, greeting),
                 strangers <- Crowd::new(MOST_STRANGERS, "connections are not queues yet"),
                 listener <- new_mutex!(None, "nvmet_mptcp::Port::listener"),
                 accept_work <- new_work!("nvmet_mptcp::Port::accept_work"),

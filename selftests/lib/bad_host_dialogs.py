@@ -3,6 +3,7 @@
 Each function prints what is not as it should be. See bad_host.py."""
 import fcntl
 import os
+import resource
 import select
 import socket
 import struct
@@ -13,8 +14,8 @@ from good_host import Queue, admin, connect_command, enable_command, io, rw
 from pdu import (C2H_TERM, FLUSH, H2C_DATA, ICREQ, R2T, READ, RESP, WRITE, capsule, data_pdu, ic,
                  receive, receive_pdu, sqe)
 
-# Seconds until the target drops who has not connected a queue; docs/limits.md
-PATIENCE = 30
+# Connections of a port that may be silent, and seconds until the target drops who has not connected a queue; docs/limits.md
+MOST, PATIENCE = 1024, 30
 SLOW = 4 if os.path.exists("/sys/kernel/debug/kmemleak") else 1
 LONG = "LONG" in os.environ
 
@@ -130,10 +131,11 @@ def silence(where, nqn):
 def crowd(where, nqn):
     """More connections that say nothing than there may be: the first has to go,
     and who means it gets through."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
     first = socket.create_connection(where)
-    rest = [socket.create_connection(where) for _ in range(200)]
-    first.settimeout(20)
-    expect("the first of 201", "closed", end_of_raw(first))
+    rest = [socket.create_connection(where) for _ in range(MOST + 32)]
+    first.settimeout(20 * SLOW)
+    expect(f"the first of {MOST + 33}", "closed", end_of_raw(first))
     expect("a Connect beside them", 0, admin(where, nqn)[0].enable())
     for sock in rest:
         sock.close()
