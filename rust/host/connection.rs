@@ -170,6 +170,8 @@ fn new_socket(ctrl: &Ctrl) -> Result<Socket> {
     // What could not be sent before a connection is given up must not be sent later, when the
     // commands have been sent again over another one.
     socket.set_no_linger()?;
+    // A kernel that lacks them has its own.
+    let _ = socket.set_path_timeouts();
     // Without the capability it takes, the kernel's own size has to do.
     let _ = socket.set_send_buffer(SEND_BUFFER);
     if options.tos() >= 0 {

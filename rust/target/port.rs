@@ -253,6 +253,10 @@ impl Port {
 /// Sets the options that sockets have, whether they listen or are accepted. May sleep.
 fn set_options(socket: &Socket) -> Result {
     socket.set_nodelay()?;
+    if socket.is_mptcp() {
+        // A kernel that lacks them has its own.
+        let _ = socket.set_path_timeouts();
+    }
     let priority = parameters::so_priority();
     if priority > 0 {
         socket.set_priority(priority)?;

@@ -19,6 +19,18 @@ use kernel::{
 use super::socket::Socket;
 use crate::bindings;
 
+/// Microseconds after which, beyond the round trip, a subflow takes for lost what is not
+/// acknowledged. The others carry it then, so this bounds how long I/O stalls when a link dies. A
+/// mistake costs little: the subflow is used again as soon as it is answered.
+const RTO_MIN_US: i32 = 20_000;
+
+/// Milliseconds between attempts on a dead link, and so how long one that is back may stay unused.
+const RTO_MAX_MS: i32 = 1000;
+
+/// Milliseconds until a subflow is given up, for as long as the connection exists, because the path
+/// manager does not open it again: a day. Dead peers are noticed by other means.
+const SUBFLOW_TIMEOUT_MS: i32 = 86_400_000;
+
 impl Socket {
     fn set_option<T: Copy>(&self, level: u32, name: u32, mut value: T) -> Result {
         // SAFETY: The socket is alive and C reads as many bytes as `value` has.
@@ -36,6 +48,23 @@ impl Socket {
     /// Sends what there is without waiting for more (`TCP_NODELAY`).
     pub fn set_nodelay(&self) -> Result {
         self.set_option(bindings::IPPROTO_TCP, bindings::TCP_NODELAY, 1i32)
+    }
+
+    /// Has a dead link noticed soon, and used again soon after it is back (`TCP_USER_TIMEOUT`,
+    /// `TCP_RTO_MAX_MS`, `TCP_RTO_MIN_US`).
+    ///
+    /// # Errors
+    ///
+    /// `ENOPROTOOPT` on an MPTCP socket if the kernel has these options for TCP alone.
+    pub fn set_path_timeouts(&self) -> Result {
+        // The first one first: with the second alone, TCP would give up after seconds.
+        self.set_option(
+            bindings::IPPROTO_TCP,
+            bindings::TCP_USER_TIMEOUT,
+            SUBFLOW_TIMEOUT_MS,
+        )?;
+        self.set_option(bindings::IPPROTO_TCP, bindings::TCP_RTO_MAX_MS, RTO_MAX_MS)?;
+        self.set_option(bindings::IPPROTO_TCP, bindings::TCP_RTO_MIN_US, RTO_MIN_US)
     }
 
     /// Throws away on close what was not sent, instead of sending it later (`SO_LINGER` of 0).
