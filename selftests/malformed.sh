@@ -41,7 +41,8 @@ bad_targets()
 {
 	in_target_exec "$SELFTESTS/lib/bad_target.py" "$ADDR" "$FIRST" >"$TMP/told" 2>&1 &
 	TARGETS=$!
-	wait_until $((20 * SLOW)) grep -q listening "$TMP/told" || bail "no bad target listens"
+	wait_until $((60 * SLOW)) grep -q listening "$TMP/told" ||
+		bail "no bad target listens: $(cat "$TMP/told")"
 }
 
 # Not in_target: the process itself is wanted, to end it.
