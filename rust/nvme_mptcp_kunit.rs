@@ -15,6 +15,8 @@ pub mod abstractions {
     pub mod net {
         #[path = "abstractions/net/paths.rs"]
         pub mod paths;
+        #[path = "abstractions/net/protocol.rs"]
+        pub mod protocol;
     }
 }
 
@@ -33,6 +35,8 @@ mod host {
     mod progress;
     #[path = "host/state.rs"]
     mod state;
+    #[path = "host/ways.rs"]
+    mod ways;
 
     /// Of what stands between the host and the core.
     #[path = "abstractions/nvme/queue_share.rs"]

@@ -22,16 +22,14 @@ use kernel::{
 };
 
 use super::{
+    connect::connect,
     tls,
     Ctrl, //
 };
 use crate::{
     abstractions::{
         net::socket::Socket,
-        nvme::{
-            ctrl::State,
-            parameters, //
-        }, //
+        nvme::ctrl::State, //
     },
     wire::{
         DecodeError,
@@ -52,23 +50,6 @@ use crate::{
     wire_deps::KernelCrc, //
 };
 
-/// How long connecting may take, in milliseconds. The third SYN goes out 3 s after the first, and
-/// without MP_CAPABLE; if the controller's machine comes back just then and answers it, the kernel
-/// takes the path for one that drops MPTCP, and does without on all connections for an hour.
-const CONNECT_TIMEOUT_MS: u32 = 2500;
-
-/// How long to wait for ICResp, in milliseconds.
-const ICRESP_TIMEOUT_MS: u32 = 10_000;
-
-/// What the send buffer holds at most, in bytes; the kernel doubles the number for its overhead.
-///
-/// Left alone it grows with the windows of the subflows, each of which may then have several
-/// megabytes queued that its link takes a tenth of a second to carry, while other links idle: the
-/// scheduler of MPTCP goes by estimates, and what is behind those megabytes in the stream has to
-/// wait for them. On four links of 100 Mbit/s that halves the speed of writes. Twice this much
-/// keeps 4 × 25 Gbit/s busy at a round trip of 160 µs, for each queue.
-const SEND_BUFFER: i32 = 1 << 20;
-
 /// A connection to a controller that has agreed on its parameters.
 pub(crate) struct Connection {
     /// The controller.
@@ -88,28 +69,14 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// What the network says; what [`tls::psk`] and [`tls::start`] say; `EPROTO` if the controller
+    /// What [`connect`] says; what [`tls::psk`] and [`tls::start`] say; `EPROTO` if the controller
     /// does not speak the protocol; `ENODEV` if it is being removed.
     pub(crate) fn open(ctrl: &Ctrl, qid: u16) -> Result<(Self, Decoder<KernelCrc>)> {
         if ctrl.state() == State::Deleting {
             return Err(ENODEV);
         }
         let psk = tls::psk(ctrl, qid)?;
-        let socket = new_socket(ctrl).inspect_err(|error| {
-            dev_err!(
-                ctrl.device(),
-                "failed to create socket: {} (queue {qid})\n",
-                error.to_errno()
-            );
-        })?;
-        socket.connect(ctrl.remote()).inspect_err(|error| {
-            dev_err!(
-                ctrl.device(),
-                "failed to connect socket: {} (queue {qid})\n",
-                error.to_errno()
-            );
-        })?;
-        let socket = Arc::new(socket, GFP_KERNEL)?;
+        let socket = Arc::new(connect(ctrl, qid)?, GFP_KERNEL)?;
         if let Some(psk) = psk {
             tls::start(ctrl, qid, &socket, psk).inspect_err(|_| socket.shutdown())?;
         }
@@ -157,37 +124,6 @@ impl Connection {
     pub(crate) fn is_recovered(&self, qid: u16) -> bool {
         qid != 0 && matches!(self.ctrl.state(), State::Live | State::Resetting)
     }
-}
-
-/// Makes a socket as the options of the controller say.
-fn new_socket(ctrl: &Ctrl) -> Result<Socket> {
-    let options = ctrl.options();
-    let family = ctrl.remote().family().ok_or(EAFNOSUPPORT)?;
-    let socket = Socket::new_mptcp(ctrl.namespace(), family)?;
-
-    socket.set_timeouts(CONNECT_TIMEOUT_MS, ICRESP_TIMEOUT_MS);
-    socket.set_nodelay()?;
-    // What could not be sent before a connection is given up must not be sent later, when the
-    // commands have been sent again over another one.
-    socket.set_no_linger()?;
-    // A kernel that lacks them has its own.
-    let _ = socket.set_path_timeouts();
-    // Without the capability it takes, the kernel's own size has to do.
-    let _ = socket.set_send_buffer(SEND_BUFFER);
-    if options.tos() >= 0 {
-        socket.set_tos(options.tos())?;
-    }
-    let priority = parameters::so_priority();
-    if priority > 0 {
-        socket.set_priority(priority)?;
-    }
-    if let Some(source) = ctrl.source() {
-        socket.bind(source)?;
-    }
-    if let Some(device) = options.host_iface() {
-        socket.bind_to_device(device)?;
-    }
-    Ok(socket)
 }
 
 /// Sends ICReq, and waits for ICResp, which it returns with what the PDUs look like that follow.

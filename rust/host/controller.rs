@@ -8,6 +8,7 @@
 use kernel::{
     cpu::nr_cpu_ids,
     dev_info,
+    new_mutex,
     prelude::*,
     sync::{
         aref::ARef,
@@ -15,11 +16,13 @@ use kernel::{
             ordering::Relaxed,
             AtomicFlag, //
         },
-        Arc, //
+        Arc,
+        Mutex, //
     }, //
 };
 
 use super::{
+    connect::Ways,
     options::{
         default_port,
         max_queues, //
@@ -63,6 +66,8 @@ pub(crate) struct Host {
     namespace: ARef<Namespace>,
     remote: SockAddr,
     source: Option<SockAddr>,
+    /// By which ways it was reached, and others that there may be.
+    ways: Pin<KBox<Mutex<Ways>>>,
     /// A shortage of paths has been told.
     shortage_told: AtomicFlag,
     /// It is being removed, and nobody but who removes it sends commands any more.
@@ -85,6 +90,22 @@ impl Host {
     /// The address to connect from, if the user chose one.
     pub(crate) fn source(&self) -> Option<&SockAddr> {
         self.source.as_ref()
+    }
+
+    /// The ways to the controller that are known.
+    pub(super) fn ways(&self) -> &Mutex<Ways> {
+        &self.ways
+    }
+
+    /// Remembers the other addresses of the controller that the admin queue has subflows to.
+    pub(super) fn learn_peers(&self) {
+        let peers = self.queues.first().map(|queue| queue.peers());
+        for peer in peers.into_iter().flatten().flatten() {
+            if peer.ip() != self.remote.ip() {
+                // Without memory there are fewer to choose from.
+                let _ = self.ways.lock().learn(peer);
+            }
+        }
     }
 
     /// The admin queue, which is always there.
@@ -163,6 +184,10 @@ impl Transport for Context {
             namespace,
             remote,
             source,
+            ways: KBox::pin_init(
+                new_mutex!(Ways::new(), "nvme_mptcp::Host::ways"),
+                GFP_KERNEL,
+            )?,
             shortage_told: AtomicFlag::new(false),
             shutting_down: AtomicFlag::new(false),
             queues,

@@ -12,6 +12,7 @@
 //! | [`io`], [`progress`] | who works when: submitters, pollers, the work, and what wakes it |
 //! | [`poll`] | who receives on a queue that is polled |
 //! | [`connection`] | opens a connection and exchanges ICReq and ICResp |
+//! | [`connect`], [`ways`] | by which of the ways that there are |
 //! | [`tls`] | encrypts a connection |
 //! | [`request`] | what a request carries, and what a command says of its data |
 //! | [`send`], [`batch`] | commands and data, many PDUs at a time |
@@ -50,6 +51,8 @@
 //! 5. the socket lock, inside [`Socket::send`](crate::abstractions::net::socket::Socket::send) and
 //!    [`Socket::read`](crate::abstractions::net::socket::Socket::read).
 //!
+//! Under the lock of [`Host::ways`](controller::Host::ways) no other is taken.
+//!
 //! Whoever polls cannot wait for any of them: he takes the receiver and then the spinlock of the
 //! socket, inside [`Socket::try_read`](crate::abstractions::net::socket::Socket::try_read), if
 //! nobody has them, and no other.
@@ -65,6 +68,7 @@ mod async_event;
 mod batch;
 mod blk_mq;
 mod bounce;
+mod connect;
 pub(crate) mod connection;
 pub(crate) mod controller;
 pub(crate) mod cpu;
@@ -81,6 +85,7 @@ pub(crate) mod send;
 pub(crate) mod set_up;
 mod state;
 mod tls;
+mod ways;
 
 use kernel::{
     cpu::nr_cpu_ids,

@@ -321,7 +321,21 @@ impl Queue {
     pub(crate) fn shortage(&self) -> Option<Shortage> {
         let state = self.state.lock();
         let Started(connection, _) = state.started()?;
-        Shortage::of(connection.socket.paths())
+        // That there was only plain TCP was told when it was connected.
+        let mptcp = connection.socket.is_mptcp();
+        mptcp.then(|| Shortage::of(connection.socket.paths()))?
+    }
+
+    /// The addresses of the controller that there are subflows to. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn peers(&self) -> Result<KVec<SockAddr>> {
+        match self.state.lock().started() {
+            Some(Started(connection, _)) => connection.socket.subflow_peers(),
+            None => Ok(KVec::new()),
+        }
     }
 
     /// The address that the queue is connected from. May sleep.

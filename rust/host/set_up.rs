@@ -27,9 +27,11 @@ const MAX_DEALS: u32 = 4;
 
 /// Connects the queues, and makes the controller live.
 pub(crate) fn set_up(ctrl: &Ctrl, new: bool) -> Outcome {
+    ctrl.ways().lock().begin();
     // The next attempt begins with another key: the controller may have forgotten this one.
     set_up_queues(ctrl, new).inspect_err(|_| ctrl.revoke_generated_psk())?;
     // By now the path manager has done for the admin queue what it could do.
+    ctrl.learn_peers();
     if let Some(shortage) = ctrl.new_shortage() {
         dev_info!(ctrl.device(), "{shortage}\n");
     }
@@ -302,6 +304,7 @@ pub(crate) fn tear_down_admin_queue(ctrl: &Ctrl, remove: bool) {
     let Ok(queue) = ctrl.admin_queue() else {
         return;
     };
+    ctrl.learn_peers();
     ctrl.quiesce_admin_queue();
     ctrl.sync_admin_queue();
     queue.stop();

@@ -92,6 +92,11 @@ impl SockAddr {
         Ok(out)
     }
 
+    /// An address that C has filled in.
+    pub(super) fn from_raw(raw: kernel_bindings::__kernel_sockaddr_storage) -> Self {
+        Self(raw)
+    }
+
     /// Lets C fill in an address, which it announces with a length of 0 or more.
     ///
     /// # Errors
@@ -160,6 +165,14 @@ impl SockAddr {
         self.to_std().map(|addr| addr.ip())
     }
 }
+
+impl PartialEq for SockAddr {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_std() == other.to_std()
+    }
+}
+
+impl Eq for SockAddr {}
 
 impl kernel::fmt::Display for SockAddr {
     fn fmt(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {

@@ -6,12 +6,14 @@
 //! |---|---|
 //! | [`address`] | addresses of IPv4 and IPv6 sockets |
 //! | `callbacks` | the functions that a socket calls, replaced and put back |
+//! | [`endpoints`] | from where MPTCP opens subflows, and where they lead |
 //! | [`events`] | what a connection tells its owner |
 //! | [`listener`] | sockets that accept connections |
 //! | [`mptcp`] | what MPTCP tells of a connection |
 //! | [`namespace`] | network namespaces |
 //! | [`options`] | options of sockets |
 //! | [`paths`] | the paths of an MPTCP connection |
+//! | [`protocol`] | what a socket speaks |
 //! | [`read`] | reading what a socket has received where it lies |
 //! | [`segments`] | bytes from many places for one `sendmsg` |
 //! | [`skb`] | a part of a received packet |
@@ -21,12 +23,14 @@
 
 pub mod address;
 mod callbacks;
+pub mod endpoints;
 pub mod events;
 pub mod listener;
 pub mod mptcp;
 pub mod namespace;
 pub mod options;
 pub mod paths;
+pub mod protocol;
 pub mod read;
 pub mod segments;
 pub mod skb;

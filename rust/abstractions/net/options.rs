@@ -109,14 +109,23 @@ impl Socket {
         self.set_option(bindings::SOL_SOCKET, bindings::SO_SNDBUFFORCE, bytes)
     }
 
-    /// Bounds how long [`Socket::connect`] and [`Socket::recv_exact`] wait, in milliseconds
-    /// (`sk_sndtimeo`, `sk_rcvtimeo`). Does not sleep.
-    pub fn set_timeouts(&self, connect_ms: u32, recv_ms: u32) {
+    /// Bounds how long [`Socket::connect`] and [`Socket::send_exact`] wait (`sk_sndtimeo`), and
+    /// [`Socket::recv_exact`] (`sk_rcvtimeo`), in milliseconds. Does not sleep.
+    pub fn set_timeouts(&self, send_ms: u32, recv_ms: u32) {
         let sk = self.sk();
         // SAFETY: `self` keeps `sk` alive. The calls that wait read the number as a whole.
-        unsafe { (*sk).sk_sndtimeo = kernel::time::msecs_to_jiffies(connect_ms) as isize };
+        unsafe { (*sk).sk_sndtimeo = kernel::time::msecs_to_jiffies(send_ms) as isize };
         // SAFETY: `self` keeps `sk` alive. The calls that wait read the number as a whole.
         unsafe { (*sk).sk_rcvtimeo = kernel::time::msecs_to_jiffies(recv_ms) as isize };
+    }
+
+    /// Binds the socket to the network device with the index `device` (`SO_BINDTOIFINDEX`).
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if there is none in the socket's network namespace.
+    pub(super) fn bind_to_device_index(&self, device: i32) -> Result {
+        self.set_option(bindings::SOL_SOCKET, bindings::SO_BINDTOIFINDEX, device)
     }
 
     /// Binds the socket to a network device (`SO_BINDTODEVICE`).

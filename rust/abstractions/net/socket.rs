@@ -25,6 +25,7 @@ use super::{
     },
     callbacks::state,
     namespace::Namespace,
+    protocol::Protocol,
     segments::Segments, //
 };
 use crate::{
@@ -48,12 +49,17 @@ unsafe impl Sync for Socket {}
 const ATOMIC: bindings::gfp_t = bindings::GFP_ATOMIC_RAW;
 
 impl Socket {
-    /// Makes an MPTCP socket in `net` that the kernel uses for block I/O. May sleep.
+    /// Makes a socket in `net` that the kernel uses for block I/O. May sleep.
     ///
     /// # Errors
     ///
-    /// `ENOPROTOOPT` if MPTCP is disabled in `net`; what socket creation says otherwise.
-    pub fn new_mptcp(net: &Namespace, family: Family) -> Result<Self> {
+    /// `ENOPROTOOPT` if it is to be one of MPTCP, and that is disabled in `net`; what socket
+    /// creation says otherwise.
+    pub fn new(net: &Namespace, family: Family, protocol: Protocol) -> Result<Self> {
+        let protocol = match protocol {
+            Protocol::Mptcp => bindings::IPPROTO_MPTCP,
+            Protocol::Tcp => bindings::IPPROTO_TCP,
+        };
         let mut sock = core::ptr::null_mut();
         // SAFETY: `net` is alive and `sock` is a place for the result.
         to_result(unsafe {
@@ -61,7 +67,7 @@ impl Socket {
                 net.as_raw(),
                 family.as_raw(),
                 bindings::sock_type_SOCK_STREAM as i32,
-                bindings::IPPROTO_MPTCP as i32,
+                protocol as i32,
                 &mut sock,
             )
         })?;
@@ -139,20 +145,22 @@ impl Socket {
         to_result(unsafe { bindings::kernel_bind(self.as_raw(), addr.as_raw(), SockAddr::LEN) })
     }
 
-    /// Connects, and waits until it is done. Sleeps.
+    /// Connects, or goes on with it, and waits for the time given to [`Socket::set_timeouts`]
+    /// at most. Returns whether it is done; if not, it can be called again. Sleeps.
     ///
     /// # Errors
     ///
-    /// `ETIMEDOUT` after the time given to [`Socket::set_timeouts`], `EINTR` after a signal, and
-    /// what the network says.
-    pub fn connect(&self, addr: &SockAddr) -> Result {
+    /// `EINTR` after a signal, and what the network says.
+    pub fn connect(&self, addr: &SockAddr) -> Result<bool> {
         // SAFETY: The socket is alive; C copies the address.
         let ret =
             unsafe { bindings::kernel_connect(self.as_raw(), addr.as_raw(), SockAddr::LEN, 0) };
         match to_result(ret) {
-            // This is how a blocking connect says that `sk_sndtimeo` has passed.
-            Err(EINPROGRESS) => Err(ETIMEDOUT),
-            other => other,
+            Ok(()) => Ok(true),
+            // This is how a blocking connect says that `sk_sndtimeo` has passed, for the first time
+            // and later.
+            Err(EINPROGRESS | EALREADY) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
