@@ -23,6 +23,8 @@ pub mod abstractions {
 /// What of the host is pure.
 #[path = ""]
 mod host {
+    #[path = "host/census.rs"]
+    mod census;
     #[path = "host/cpu.rs"]
     mod cpu;
     #[path = "host/options.rs"]

@@ -40,5 +40,10 @@ const gfp_t RUST_CONST_HELPER_GFP_SGL_GENTLE = GFP_KERNEL | __GFP_NORETRY | __GF
 const gfp_t RUST_CONST_HELPER_GFP_SGL_HARD = GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 const u32 RUST_CONST_HELPER_RQF_SPECIAL_PAYLOAD_RAW = (__force u32)RQF_SPECIAL_PAYLOAD;
 const u32 RUST_CONST_HELPER_MPTCP_FALLBACK = MPTCP_INFO_FLAG_FALLBACK;
+const u32 RUST_CONST_HELPER_MPTCP_REMOTE_KEY = MPTCP_INFO_FLAG_REMOTE_KEY_RECEIVED;
+
+#include <trace/events/sock.h>
 
 #include "helpers/helpers.h"
+#include "trace/nvme_mptcp.h"
+#include "trace/nvmet_mptcp.h"

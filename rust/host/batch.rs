@@ -18,7 +18,8 @@ use crate::{
     abstractions::{
         llist::Fifo,
         net::segments::Segments,
-        nvme::request::SendRequest, //
+        nvme::request::SendRequest,
+        trace, //
     },
     wire, //
 };
@@ -89,6 +90,11 @@ impl Batch {
         Ok(self.async_event.make(layout)?)
     }
 
+    /// What has not been sent of the Asynchronous Event Request.
+    pub(super) fn async_event(&self) -> &[u8] {
+        self.async_event.unsent()
+    }
+
     /// Adds requests that wait, with their PDUs, as many as there is room for.
     ///
     /// # Errors
@@ -114,6 +120,8 @@ impl Batch {
                 }
             }
             request.seal(layout)?;
+            connection.tally.sent.add(1);
+            trace::pdu_sent(|| connection.traced(request.header()));
             self.requests.push_within_capacity(request)?;
         }
         Ok(())

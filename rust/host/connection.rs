@@ -23,15 +23,18 @@ use kernel::{
 
 use super::{
     connect::connect,
+    tally::Tally,
     tls,
     Ctrl, //
 };
 use crate::{
     abstractions::{
         net::socket::Socket,
-        nvme::ctrl::State, //
+        nvme::ctrl::State,
+        trace, //
     },
     wire::{
+        command_id,
         DecodeError,
         Decoder,
         Digests,
@@ -54,12 +57,16 @@ use crate::{
 pub(crate) struct Connection {
     /// The controller.
     pub(crate) ctrl: ARef<Ctrl>,
+    /// The number of the queue.
+    qid: u16,
     /// The socket.
     pub(crate) socket: Arc<Socket>,
     /// What the PDUs look like that are sent.
     pub(crate) layout: Layout,
     /// The bytes of data that the controller takes in one H2CData PDU.
     pub(crate) maxh2cdata: u32,
+    /// What its queue has seen.
+    pub(super) tally: Arc<Tally>,
     /// Whether it is of no use any more.
     broken: Atomic<bool>,
 }
@@ -71,7 +78,11 @@ impl Connection {
     ///
     /// What [`connect`] says; what [`tls::psk`] and [`tls::start`] say; `EPROTO` if the controller
     /// does not speak the protocol; `ENODEV` if it is being removed.
-    pub(crate) fn open(ctrl: &Ctrl, qid: u16) -> Result<(Self, Decoder<KernelCrc>)> {
+    pub(super) fn open(
+        ctrl: &Ctrl,
+        qid: u16,
+        tally: &Arc<Tally>,
+    ) -> Result<(Self, Decoder<KernelCrc>)> {
         if ctrl.state() == State::Deleting {
             return Err(ENODEV);
         }
@@ -97,12 +108,30 @@ impl Connection {
 
         let this = Self {
             ctrl: ctrl.to_ref(),
+            qid,
             socket,
             layout,
             maxh2cdata: response.maxh2cdata,
+            tally: tally.clone(),
             broken: Atomic::new(false),
         };
         Ok((this, decoder))
+    }
+
+    /// A PDU that has this header, for those who trace.
+    pub(super) fn traced(&self, header: &[u8]) -> Option<trace::Pdu> {
+        let (id, qid) = self.id();
+        Some(trace::Pdu {
+            id,
+            qid,
+            header: *header.first_chunk()?,
+            cid: command_id(header).unwrap_or(u16::MAX),
+        })
+    }
+
+    /// The numbers of controller and queue.
+    pub(super) fn id(&self) -> (u32, u16) {
+        (self.ctrl.instance(), self.qid)
     }
 
     /// Notes that the connection is of no use any more, and starts recovery, unless the controller

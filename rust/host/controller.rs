@@ -22,7 +22,12 @@ use kernel::{
 };
 
 use super::{
+    census::Census,
     connect::Ways,
+    observe::{
+        Observed,
+        Observers, //
+    },
     options::{
         default_port,
         max_queues, //
@@ -40,6 +45,7 @@ use super::{
 };
 use crate::{
     abstractions::{
+        debugfs::Dir,
         net::{
             address::{
                 Family,
@@ -48,6 +54,7 @@ use crate::{
             namespace::Namespace, //
         },
         nvme::{
+            attributes::Figure,
             ctrl::State,
             ctrl_ops::Controller,
             options::Options,
@@ -68,6 +75,10 @@ pub(crate) struct Host {
     source: Option<SockAddr>,
     /// By which ways it was reached, and others that there may be.
     ways: Pin<KBox<Mutex<Ways>>>,
+    /// Where it is shown.
+    debugfs: Dir,
+    /// Who looks at it.
+    observed: Pin<KBox<Mutex<Observed>>>,
     /// A shortage of paths has been told.
     shortage_told: AtomicFlag,
     /// It is being removed, and nobody but who removes it sends commands any more.
@@ -99,7 +110,7 @@ impl Host {
 
     /// Remembers the other addresses of the controller that the admin queue has subflows to.
     pub(super) fn learn_peers(&self) {
-        let peers = self.queues.first().map(|queue| queue.peers());
+        let peers = self.queues.first().map(|queue| queue.subflow_peers());
         for peer in peers.into_iter().flatten().flatten() {
             if peer.ip() != self.remote.ip() {
                 // Without memory there are fewer to choose from.
@@ -118,10 +129,47 @@ impl Host {
         self.shutting_down.load(Relaxed)
     }
 
-    /// The shortage of paths that there is to tell of: once.
+    /// Lets people look at the controller from now on, unless it is being removed. May sleep.
+    pub(super) fn observe(&self, ctrl: &Ctrl) {
+        let mut observed = self.observed.lock();
+        if let Observed::NotYet = *observed {
+            // It works as well without.
+            if let Ok(observers) = Observers::new(ctrl, &self.debugfs) {
+                *observed = Observed::By(observers);
+            }
+        }
+    }
+
+    /// Lets nobody look any more, and waits for those who do. May sleep.
+    fn hide(&self) {
+        let before = core::mem::replace(&mut *self.observed.lock(), Observed::NotAnyMore);
+        drop(before);
+    }
+
+    /// The shortage of paths that there is to tell of when the controller has been set up: once.
     pub(crate) fn new_shortage(&self) -> Option<Shortage> {
-        let shortage = self.queues.first()?.shortage()?;
-        (!self.shortage_told.xchg(true, Relaxed)).then_some(shortage)
+        let queue = self.queues.first()?;
+        // That there was only plain TCP was told when it was connected.
+        self.tell(Shortage::of(queue.is_mptcp().then(|| queue.paths())??))
+    }
+
+    /// As [`Host::new_shortage`], when MPTCP has had the time to do what it can.
+    pub(super) fn settled_shortage(&self) -> Option<Shortage> {
+        let queue = self.queues.first()?;
+        self.tell(Shortage::of_settled(queue.paths()??, queue.peers()))
+    }
+
+    fn tell(&self, shortage: Option<Shortage>) -> Option<Shortage> {
+        shortage.filter(|_| !self.shortage_told.xchg(true, Relaxed))
+    }
+
+    /// What all queues have. May sleep.
+    pub(super) fn census(&self) -> Census {
+        let mut sum = Census::default();
+        for queue in &self.queues {
+            sum.add(queue.census());
+        }
+        sum
     }
 
     /// The I/O queues with numbers from `first` up to and without `end`.
@@ -188,6 +236,11 @@ impl Transport for Context {
                 new_mutex!(Ways::new(), "nvme_mptcp::Host::ways"),
                 GFP_KERNEL,
             )?,
+            debugfs: self.debugfs.clone(),
+            observed: KBox::pin_init(
+                new_mutex!(Observed::NotYet, "nvme_mptcp::Host::observed"),
+                GFP_KERNEL,
+            )?,
             shortage_told: AtomicFlag::new(false),
             shutting_down: AtomicFlag::new(false),
             queues,
@@ -209,7 +262,8 @@ impl Controller for Host {
     }
 
     fn set_up(ctrl: &Ctrl) -> Outcome {
-        set_up(ctrl, true)?;
+        ctrl.observe(ctrl);
+        set_up(ctrl, true).inspect_err(|_| ctrl.hide())?;
         let (remote, subsystem) = (ctrl.remote(), ctrl.subsystem_nqn());
         let host = ctrl.options().host_nqn();
         dev_info!(
@@ -270,6 +324,7 @@ impl Controller for Host {
     }
 
     fn delete_ctrl(ctrl: &Ctrl) {
+        ctrl.hide();
         ctrl.shutting_down.store(true, Relaxed);
         tear_down(ctrl, true);
     }
@@ -282,6 +337,14 @@ impl Controller for Host {
 
     fn source_address(ctrl: &Ctrl) -> Option<SockAddr> {
         ctrl.admin_queue().ok()?.source_address()
+    }
+
+    fn figure(ctrl: &Ctrl, figure: Figure) -> u32 {
+        let census = ctrl.census();
+        match figure {
+            Figure::Subflows => census.fewest,
+            Figure::Fallback => census.fallen_back,
+        }
     }
 }
 

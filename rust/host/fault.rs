@@ -8,6 +8,7 @@ use kernel::{
     dev_dbg,
     dev_err,
     device::Device,
+    fmt,
     prelude::*, //
 };
 
@@ -59,26 +60,25 @@ impl From<Error> for Fault {
     }
 }
 
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protocol(error) => write!(f, "{error}"),
+            Self::Terminated(pdu) => write!(f, "ended by the controller: {pdu}"),
+            Self::Send(error) => write!(f, "failed to send request {}", error.to_errno()),
+            Self::Receive(error) => write!(f, "receive failed: {}", error.to_errno()),
+            Self::Record(record) if record.is_close() => f.write_str("closed by the controller"),
+            Self::Record(record) => fmt::Display::fmt(record, f),
+        }
+    }
+}
+
 impl Fault {
     /// Says it in the log, of queue `qid`.
     pub(super) fn log(&self, device: &Device, qid: u16) {
         match self {
-            Self::Protocol(error) => dev_err!(device, "queue {qid}: {error}\n"),
-            Self::Terminated(pdu) => {
-                dev_err!(device, "queue {qid}: ended by the controller: {pdu}\n");
-            }
-            Self::Send(error) => {
-                let error = error.to_errno();
-                dev_err!(device, "queue {qid}: failed to send request {error}\n");
-            }
-            Self::Receive(error) => {
-                let error = error.to_errno();
-                dev_err!(device, "queue {qid}: receive failed: {error}\n");
-            }
-            Self::Record(record) if record.is_close() => {
-                dev_dbg!(device, "queue {qid}: closed by the controller\n");
-            }
-            Self::Record(record) => dev_err!(device, "queue {qid}: {record}\n"),
+            Self::Record(record) if record.is_close() => dev_dbg!(device, "queue {qid}: {self}\n"),
+            _ => dev_err!(device, "queue {qid}: {self}\n"),
         }
     }
 }

@@ -33,7 +33,10 @@ use super::{
     recv::Receiver, //
 };
 use crate::{
-    abstractions::net::events::Events,
+    abstractions::{
+        net::events::Events,
+        trace, //
+    },
     wire, //
 };
 
@@ -229,14 +232,17 @@ impl Watcher {
 
 impl Events for Watcher {
     fn data_ready(&self) {
+        trace::data_ready(|| self.connection.id());
         self.queue.wake(self.queue.pollers.next());
     }
 
     fn write_space(&self) {
+        trace::write_space(|| self.connection.id());
         self.queue.kick();
     }
 
     fn closing(&self) {
+        trace::closing(|| self.connection.id());
         self.connection.set_broken();
         self.queue.kick();
     }

@@ -20,6 +20,9 @@
 //! | [`bounce`] | a copy of what is sent, for digests of data |
 //! | [`recv`] | responses, data and R2Ts |
 //! | [`fault`] | why a connection cannot go on |
+//! | [`tally`] | what a queue has seen |
+//! | [`observe`] | what an administrator sees of it |
+//! | [`watch`], [`census`] | lines about subflows that are lost and come back |
 //! | [`cpu`] | which CPU a queue works on |
 //! | [`paths`] | whether there are the paths that the administrator wants |
 //! | [`options`] | what follows from the options of a connect |
@@ -68,12 +71,14 @@ mod async_event;
 mod batch;
 mod blk_mq;
 mod bounce;
+mod census;
 mod connect;
 pub(crate) mod connection;
 pub(crate) mod controller;
 pub(crate) mod cpu;
 mod fault;
 mod io;
+mod observe;
 mod options;
 mod paths;
 mod poll;
@@ -84,7 +89,9 @@ pub(crate) mod request;
 pub(crate) mod send;
 pub(crate) mod set_up;
 mod state;
+mod tally;
 mod tls;
+mod watch;
 mod ways;
 
 use kernel::{
@@ -94,6 +101,7 @@ use kernel::{
 };
 
 use crate::abstractions::{
+    debugfs::Dir,
     nvme::parameters,
     workqueue::{
         OwnedQueue,
@@ -112,6 +120,8 @@ pub(crate) struct Context {
     workqueue: Arc<OwnedQueue>,
     /// Which CPUs they do it on.
     cpus: Arc<cpu::Load>,
+    /// Where controllers are shown.
+    debugfs: Dir,
 }
 
 impl Context {
@@ -129,6 +139,7 @@ impl Context {
         Ok(Self {
             workqueue: Arc::new(OwnedQueue::new_io(c"nvme_mptcp_wq", workers)?, GFP_KERNEL)?,
             cpus: Arc::new(cpu::Load::new(nr_cpu_ids())?, GFP_KERNEL)?,
+            debugfs: Dir::new(c"nvme_mptcp", None)?,
         })
     }
 }

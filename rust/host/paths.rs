@@ -18,6 +18,10 @@ pub(crate) enum Shortage {
     Subflows(Paths),
     /// The controller has announced more addresses than may be used.
     Announced(Paths),
+    /// There is one path, and nobody has told MPTCP of others.
+    Unasked,
+    /// There are subflows to so many of the addresses that the controller has announced.
+    Unreached(usize, Paths),
 }
 
 impl Shortage {
@@ -31,6 +35,20 @@ impl Shortage {
             return Some(Self::Subflows(paths));
         }
         (paths.announced > paths.announced_limit).then_some(Self::Announced(paths))
+    }
+
+    /// What there is to say when MPTCP has had the time to do what it can, and the connection has
+    /// these paths, to `peers` addresses beyond the first.
+    pub(super) fn of_settled(paths: Paths, peers: usize) -> Option<Self> {
+        if let Some(shortage) = Self::of(Some(paths)) {
+            return Some(shortage);
+        }
+        if paths.extra_subflows == 0 && paths.endpoints == 0 && paths.announced == 0 {
+            return Some(Self::Unasked);
+        }
+        // With fewer subflows than may be, it is not the limit that stops MPTCP.
+        let limited = paths.extra_subflows >= paths.extra_subflows_limit;
+        (!limited && peers < usize::from(paths.announced)).then_some(Self::Unreached(peers, paths))
     }
 }
 
@@ -59,6 +77,24 @@ impl fmt::Display for Shortage {
                 "MPTCP may use {limit} of {announced} addresses that the controller has announced \
                  (ip mptcp limits set add_addr_accepted)",
             ),
+            Self::Unasked => f.write_str(
+                "1 subflow: MPTCP has no endpoint to open more from (ip mptcp endpoint add)",
+            ),
+            Self::Unreached(
+                peers,
+                Paths {
+                    extra_subflows,
+                    announced,
+                    ..
+                },
+            ) => {
+                let subflows = u32::from(*extra_subflows).saturating_add(1);
+                write!(
+                    f,
+                    "{subflows} subflows: to {peers} of {announced} addresses that the controller \
+                     has announced; does its port listen on all of them?",
+                )
+            }
         }
     }
 }
@@ -115,6 +151,22 @@ mod tests {
         ] {
             assert_eq!(Shortage::of(Some(few)), Some(Shortage::Announced(few)));
         }
+    }
+
+    #[test]
+    fn what_is_known_later() {
+        let of = Shortage::of_settled;
+        assert_eq!(of(paths([0, 2], 0, [0, 0]), 0), Some(Shortage::Unasked));
+        let few = paths([3, 8], 3, [3, 8]);
+        assert_eq!(of(few, 0), Some(Shortage::Unreached(0, few)));
+        assert_eq!(of(few, 2), Some(Shortage::Unreached(2, few)));
+        assert_eq!(of(paths([6, 8], 3, [3, 8]), 3), None);
+        assert_eq!(of(paths([3, 8], 3, [0, 0]), 0), None);
+        // The limit stops it.
+        let few = paths([3, 3], 3, [3, 8]);
+        assert_eq!(of(few, 0), None);
+        let few = paths([2, 2], 3, [0, 0]);
+        assert_eq!(of(few, 0), Some(Shortage::Subflows(few)));
     }
 
     #[test]

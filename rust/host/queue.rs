@@ -37,11 +37,11 @@ use super::{
     connection::Connection,
     cpu,
     io::Watcher,
-    paths::Shortage,
     poll::Pollers,
     recv::Receiver,
     send::Sender,
     state::State,
+    tally::Tally,
     Context,
     Ctrl, //
 };
@@ -49,6 +49,7 @@ use crate::{
     abstractions::{
         cpu::OnlineCpu,
         llist::Inbox,
+        mm::NoIo,
         net::{
             address::SockAddr,
             events::Hooked, //
@@ -86,6 +87,8 @@ pub(crate) struct Queue {
     id: u16,
     pub(super) workqueue: Arc<OwnedQueue>,
     cpus: Arc<cpu::Load>,
+    /// What it has seen.
+    pub(super) tally: Arc<Tally>,
     /// Requests that have been completed since somebody polled.
     pub(super) completed: Atomic<u32>,
     /// Whether somebody polls.
@@ -134,11 +137,13 @@ impl Queue {
     /// `ENOMEM`.
     pub(crate) fn new(context: &Context, id: u16) -> Result<Arc<Self>> {
         let sender = Sender::new(id)?;
+        let tally = Arc::pin_init(Tally::new(), GFP_KERNEL)?;
         Arc::pin_init(
             pin_init!(Self {
                 id,
                 workqueue: context.workqueue.clone(),
                 cpus: context.cpus.clone(),
+                tally,
                 completed: Atomic::new(0),
                 pollers: Pollers::new(),
                 async_event: AsyncEventSlot::new(),
@@ -171,7 +176,7 @@ impl Queue {
     ///
     /// What [`Connection::open`] says; `EISCONN` if the queue is started.
     pub(crate) fn open(&self, ctrl: &Ctrl) -> Result {
-        let (connection, decoder) = Connection::open(ctrl, self.id)?;
+        let (connection, decoder) = Connection::open(ctrl, self.id, &self.tally)?;
         self.sender.lock().reserve(&connection.layout)?;
         let in_capsule = match self.id {
             0 => ADMIN_IN_CAPSULE,
@@ -224,6 +229,7 @@ impl Queue {
             let hooked = Hooked::new(connection.socket.clone(), watcher)?;
             // Of a request that an earlier connection did not come to.
             self.async_event.clear();
+            self.tally.connections.add(1);
 
             state.start(|Open(connection, decoder)| {
                 let receiver = Receiver::new(self.id, connection.clone(), decoder);
@@ -317,13 +323,21 @@ impl Queue {
         }
     }
 
-    /// Why the queue has fewer paths than it could have, if it has. May sleep.
-    pub(crate) fn shortage(&self) -> Option<Shortage> {
+    /// Shows what the queue is, and the connection that it works on. May sleep.
+    pub(super) fn look<R>(&self, f: impl FnOnce(&'static str, Option<&Connection>) -> R) -> R {
+        // What waits for this disk must not keep the lock from whoever brings it back.
+        let _scope = NoIo::enter();
         let state = self.state.lock();
-        let Started(connection, _) = state.started()?;
-        // That there was only plain TCP was told when it was connected.
-        let mptcp = connection.socket.is_mptcp();
-        mptcp.then(|| Shortage::of(connection.socket.paths()))?
+        match state.started() {
+            None => f(state.name(), None),
+            Some(Started(connection, _)) if connection.is_broken() => f("broken", Some(connection)),
+            Some(Started(connection, _)) => f(state.name(), Some(connection)),
+        }
+    }
+
+    /// Whether it was connected with MPTCP, whatever has become of that. May sleep.
+    pub(super) fn is_mptcp(&self) -> bool {
+        self.look(|_, connection| connection.is_some_and(|at| at.socket.is_mptcp()))
     }
 
     /// The addresses of the controller that there are subflows to. May sleep.
@@ -331,17 +345,15 @@ impl Queue {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn peers(&self) -> Result<KVec<SockAddr>> {
-        match self.state.lock().started() {
-            Some(Started(connection, _)) => connection.socket.subflow_peers(),
+    pub(crate) fn subflow_peers(&self) -> Result<KVec<SockAddr>> {
+        self.look(|_, connection| match connection {
+            Some(connection) => connection.socket.subflow_peers(),
             None => Ok(KVec::new()),
-        }
+        })
     }
 
     /// The address that the queue is connected from. May sleep.
     pub(crate) fn source_address(&self) -> Option<SockAddr> {
-        let state = self.state.lock();
-        let Started(connection, _) = state.started()?;
-        connection.socket.local_addr().ok()
+        self.look(|_, connection| connection?.socket.local_addr().ok())
     }
 }

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     abstractions::{
+        counter::Tick,
         net::{
             read::Found,
             skb::SkbReader, //
@@ -31,7 +32,8 @@ use crate::{
                 DATA_XFER_ERROR,
                 TRANSIENT_TRANSPORT_ERROR, //
             }, //
-        }, //
+        },
+        trace, //
     },
     wire::{
         self,
@@ -147,21 +149,16 @@ impl Receiver {
             .read(|reader| self.consume(&connection.ctrl, queue, reader));
         queue.count_completed(mem::take(&mut self.completed));
         match received {
-            Ok(Found::Nothing) => false,
+            Ok(Found::Nothing) => {}
             Ok(Found::Data) => {
                 // R2Ts may have made requests that are to be sent.
                 queue.flush();
-                true
+                return true;
             }
-            Ok(Found::Record(record)) => {
-                self.give_up(&connection, queue, &Fault::Record(record));
-                false
-            }
-            Err(fault) => {
-                self.give_up(&connection, queue, &fault);
-                false
-            }
+            Ok(Found::Record(record)) => self.give_up(&connection, queue, &Fault::Record(record)),
+            Err(fault) => self.give_up(&connection, queue, &fault),
         }
+        false
     }
 
     /// Takes the bytes of one packet.
@@ -217,6 +214,8 @@ impl Receiver {
     }
 
     fn pdu(&mut self, ctrl: &Ctrl, queue: &Arc<Queue>, pdu: &Pdu) -> Result<(), Fault> {
+        queue.tally.received.add(1);
+        trace::pdu_received(|| self.connection.traced(self.decoder.header()));
         match pdu {
             Pdu::CapsuleResp(pdu) => Ok(self.response(ctrl, queue, pdu)?),
             Pdu::C2HData(pdu) => Ok(self.data(ctrl, pdu)?),
@@ -304,6 +303,8 @@ impl Receiver {
 
     fn complete(&mut self, request: RecvRequest<'_, Queue>, status: u16, result: [u8; 8]) {
         self.completed = self.completed.saturating_add(1);
+        let took = Tick::now().ms_since(request.started());
+        self.connection.tally.longest.raise(took);
         // Bit 0 is the phase.
         let status = match status >> 1 {
             _ if request.corrupt => later(DATA_XFER_ERROR) << 1,
@@ -331,7 +332,7 @@ impl Receiver {
 
     /// Ends the connection after a fault, and tells the controller why if it is to blame.
     fn give_up(&mut self, connection: &Connection, queue: &Arc<Queue>, fault: &Fault) {
-        fault.log(connection.ctrl.device(), self.qid);
+        queue.tally.fault(fault, connection.ctrl.device(), self.qid);
         if let Fault::Protocol(error) = fault {
             queue.terminate(connection, error, self.decoder.header());
         }

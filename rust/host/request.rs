@@ -211,7 +211,7 @@ impl SendRequest<Queue> {
     }
 
     /// Header, header digest and padding.
-    fn header(&self) -> &[u8] {
+    pub(super) fn header(&self) -> &[u8] {
         match self.stage {
             Stage::H2CData => &self.h2c_header,
             Stage::Unsealed(_) | Stage::Capsule => self.capsule(),

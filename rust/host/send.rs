@@ -36,7 +36,8 @@ use crate::{
         nvme::{
             request::SendRequest,
             status::HOST_PATH_ERROR, //
-        }, //
+        },
+        trace, //
     },
     wire::{
         self,
@@ -139,7 +140,9 @@ impl Sender {
                 Ok(Progress::Starved) if !starved => starved = true,
                 Ok(progress) => return progress,
                 Err(fault) => {
-                    fault.log(connection.ctrl.device(), self.qid);
+                    connection
+                        .tally
+                        .fault(&fault, connection.ctrl.device(), self.qid);
                     connection.set_broken();
                     self.turn_away(inbox);
                     return Progress::Unconnected;
@@ -172,6 +175,8 @@ impl Sender {
         self.batch.fill(&mut self.waiting, connection)?;
         if self.batch.takes_async_event() && async_event.take() {
             self.batch.add_async_event(&connection.layout)?;
+            connection.tally.sent.add(1);
+            trace::pdu_sent(|| connection.traced(self.batch.async_event()));
         }
         self.copy_batch(connection)?;
 

@@ -90,6 +90,16 @@ impl<O, S> State<O, S> {
         matches!(self, Self::Live(_))
     }
 
+    /// In a word.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Open(_) => "open",
+            Self::Started(_) => "started",
+            Self::Live(_) => "live",
+        }
+    }
+
     /// What the queue works on.
     pub(super) fn started(&self) -> Option<&S> {
         match self {
@@ -114,6 +124,12 @@ mod tests {
             Queue::Started(2),
             Queue::Live(2),
         ]
+    }
+
+    #[test]
+    fn has_a_word_for_each() {
+        let names = queues().map(|queue| queue.name());
+        assert_eq!(names, ["down", "open", "started", "live"]);
     }
 
     #[test]

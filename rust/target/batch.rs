@@ -92,6 +92,11 @@ impl Item {
         })
     }
 
+    /// The header of its first PDU.
+    pub(super) fn header(&self) -> &[u8] {
+        &self.head
+    }
+
     /// How much data it has in bytes, sent or not.
     fn data_len(&self) -> usize {
         match &self.kept {

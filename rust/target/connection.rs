@@ -5,7 +5,6 @@
 //! C counterpart: `struct nvmet_tcp_queue` and its life cycle.
 
 use kernel::{
-    cpu::CpuId,
     new_mutex,
     prelude::*,
     sync::{
@@ -33,20 +32,21 @@ use kernel::{
 };
 
 use super::{
+    events::Callbacks,
     greeting::Greeting,
     io::Io,
+    observe,
     port::Port,
+    tally::Tally,
     transport::Target,
     wakeup::Wakeup, //
 };
 use crate::abstractions::{
+    debugfs::File,
     llist::Inbox,
     net::{
         address::SockAddr,
-        events::{
-            Events,
-            Hooked, //
-        },
+        events::Hooked,
         socket::Socket, //
     },
     nvmet::{
@@ -106,6 +106,11 @@ pub(crate) struct Connection {
     closing: AtomicFlag,
     /// It has been given more time to become a queue.
     pub(super) extended: AtomicFlag,
+    /// What it has seen.
+    pub(super) tally: Arc<Tally>,
+    /// Shows it.
+    #[pin]
+    file: Mutex<Option<File<Connection>>>,
     pub(super) wakeup: Wakeup,
     /// Commands that the core has given back.
     pub(super) inbox: Inbox<Completed>,
@@ -155,6 +160,8 @@ impl Connection {
                 queue_id: SetOnce::new(),
                 closing: AtomicFlag::new(false),
                 extended: AtomicFlag::new(false),
+                tally: Arc::pin_init(Tally::new(), GFP_KERNEL)?,
+                file <- new_mutex!(None, "nvmet_mptcp::Connection::file"),
                 inbox: Inbox::new(),
                 hooked <- new_mutex!(None, "nvmet_mptcp::Connection::hooked"),
                 state <- new_mutex!(State::New, "nvmet_mptcp::Connection::state"),
@@ -213,6 +220,12 @@ impl Connection {
         self.port.strangers().remove(self);
     }
 
+    /// Lets people look at the queue that the connection has become. May sleep.
+    pub(super) fn show(self: &Arc<Self>) {
+        // It works as well without.
+        *self.file.lock() = observe::file(self).ok();
+    }
+
     /// Takes a command back from the core. From any context.
     pub(super) fn completed(self: &Arc<Self>, command: Completed) {
         self.inbox.push(command);
@@ -269,7 +282,7 @@ impl Connection {
     }
 
     /// Begins the end of the connection. From any context.
-    fn close(self: &Arc<Self>) {
+    pub(super) fn close(self: &Arc<Self>) {
         if !self.closing.xchg(true, Full) {
             let _ = nvmet::workqueue().enqueue::<Arc<Self>, 1>(self.clone());
         }
@@ -312,6 +325,9 @@ impl WorkItem<1> for Connection {
         cancel_delayed_sync::<Self, 2>(&this);
         // They may have queued the work again when they were done.
         cancel_sync::<Self, 0>(&this);
+        // The work, which has come to its end, made the file.
+        let file = this.file.lock().take();
+        drop(file);
         this.target.remove(&this);
     }
 }
@@ -321,27 +337,5 @@ impl WorkItem<2> for Connection {
 
     fn run(this: Arc<Self>) {
         this.wake();
-    }
-}
-
-/// Gets the events of a connection's socket.
-struct Callbacks(Arc<Connection>);
-
-impl Events for Callbacks {
-    fn data_ready(&self) {
-        let connection = &self.0;
-        // In softirq; or where the caller may be moved to another CPU at any time: then it does not
-        // matter which.
-        connection.wakeup.data_came(CpuId::current().as_u32());
-        connection.enqueue(connection.wakeup.wake_for_data());
-    }
-
-    fn write_space(&self) {
-        let connection = &self.0;
-        connection.enqueue(connection.wakeup.wake());
-    }
-
-    fn closing(&self) {
-        self.0.close();
     }
 }

@@ -4,7 +4,10 @@
 //!
 //! C counterpart: what `nvmet_tcp_fatal_error()` is called after.
 
-use kernel::prelude::*;
+use kernel::{
+    fmt,
+    prelude::*, //
+};
 
 use super::port::Port;
 use crate::{
@@ -52,21 +55,27 @@ impl From<Error> for Fault {
     }
 }
 
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protocol(error) => write!(f, "{error}"),
+            Self::Terminated(request) => write!(f, "host terminated the connection: {request}"),
+            Self::Lost(EPIPE | ECONNRESET) => f.write_str("connection lost"),
+            Self::Lost(error) => write!(f, "connection lost: {error:?}"),
+            Self::Record(record) if record.is_close() => f.write_str("closed by the host"),
+            Self::Record(record) => fmt::Display::fmt(record, f),
+        }
+    }
+}
+
 impl Fault {
     /// Says it in the log, of the connection with the number `queue` that came in on `port`.
     pub(super) fn log(&self, port: &Port, queue: u32) {
         match self {
-            Self::Lost(EPIPE | ECONNRESET) => pr_debug!("queue {queue}: connection lost\n"),
-            Self::Record(record) if record.is_close() => {
-                pr_debug!("queue {queue}: closed by the host\n");
-            }
+            Self::Lost(EPIPE | ECONNRESET) => pr_debug!("queue {queue}: {self}\n"),
+            Self::Record(record) if record.is_close() => pr_debug!("queue {queue}: {self}\n"),
             _ if !port.complains() => {}
-            Self::Protocol(error) => pr_err!("queue {queue}: {error}\n"),
-            Self::Terminated(request) => {
-                pr_err!("queue {queue}: host terminated the connection: {request}\n");
-            }
-            Self::Lost(error) => pr_err!("queue {queue}: connection lost: {error:?}\n"),
-            Self::Record(record) => pr_err!("queue {queue}: {record}\n"),
+            _ => pr_err!("queue {queue}: {self}\n"),
         }
     }
 

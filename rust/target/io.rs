@@ -30,6 +30,7 @@ use super::{
         self,
         Sender, //
     },
+    tally::Tally,
     transport::Target, //
 };
 use crate::{
@@ -74,6 +75,7 @@ pub(super) struct Io {
     pub(super) sender: Sender,
     pub(super) sq: SubQueue<Target>,
     pub(super) slots: Slots,
+    pub(super) tally: Arc<Tally>,
     /// Commands that the core has given back, on their way to `sender`.
     done: Fifo<Completed>,
     /// How long to go on after there was something to do, in this run.
@@ -100,6 +102,7 @@ impl Io {
             sender: Sender::new()?,
             sq,
             slots: Slots::new(Account::new(target.pool().clone()))?,
+            tally: connection.tally.clone(),
             done: Fifo::new(),
             idle_poll: Delta::ZERO,
             last_busy: None,
@@ -112,7 +115,7 @@ impl Io {
     /// # Errors
     ///
     /// Why the connection has come to its end.
-    pub(super) fn run(&mut self, connection: &Connection) -> Result<bool, Fault> {
+    pub(super) fn run(&mut self, connection: &Arc<Connection>) -> Result<bool, Fault> {
         self.idle_poll = parameters::idle_poll_period();
         for _ in 0..BUDGET {
             if connection.is_closing() {
@@ -137,7 +140,7 @@ impl Io {
     }
 
     /// Receives, executes and sends once. Returns whether there was anything to do.
-    fn turn(&mut self, connection: &Connection) -> Result<bool, Fault> {
+    fn turn(&mut self, connection: &Arc<Connection>) -> Result<bool, Fault> {
         let received = connection.wakeup.look() && self.receive(connection)?;
         self.execute(connection);
         self.take_done(&connection.inbox);
@@ -161,7 +164,7 @@ impl Io {
     }
 
     /// Executes what is complete.
-    fn execute(&mut self, connection: &Connection) {
+    fn execute(&mut self, connection: &Arc<Connection>) {
         while let Some(request) = self.receiver.next_ready() {
             let executed = match connection.queue_id() {
                 Some(_) => self.execute_one(request),
@@ -183,7 +186,7 @@ impl Io {
 
     /// Executes a connect command, if there is what the queue needs; the core accepts no other on a
     /// connection that is not a queue yet.
-    fn connect(&mut self, connection: &Connection, request: Request) -> Result<(), Completed> {
+    fn connect(&mut self, connection: &Arc<Connection>, request: Request) -> Result<(), Completed> {
         let count = match self.prepare(connection, request.sqe()) {
             Ok(count) => count,
             Err(status) => return Err(request.fail(status)),
@@ -193,6 +196,7 @@ impl Io {
             self.slots.open(count);
             let limits = Limits::of_queue(id.qid, self.sq.inline_data_size(), MAX_DATA);
             self.receiver.set_limits(limits);
+            connection.show();
         }
         Ok(())
     }
@@ -207,7 +211,11 @@ impl Io {
     /// # Errors
     ///
     /// The status to refuse the command with.
-    fn prepare(&mut self, connection: &Connection, sqe: &[u8; sqe::LEN]) -> Result<u16, Status> {
+    fn prepare(
+        &mut self,
+        connection: &Arc<Connection>,
+        sqe: &[u8; sqe::LEN],
+    ) -> Result<u16, Status> {
         let id = self.id;
         let Connect { qid, sqsize } = sqe::connect(sqe).ok_or(Status::INVALID_FIELD)?;
 
@@ -246,7 +254,7 @@ impl Io {
 
     /// Says why the connection ends, to the log and to the host, and to the controller.
     pub(super) fn fail(&mut self, socket: &Socket, fault: &Fault) {
-        fault.log(&self.port, self.id);
+        self.tally.fault(fault, &self.port, self.id);
         if let Some(request) = fault.answer() {
             // If this fails, the connection ends without.
             let _ = self.terminate(socket, &request);

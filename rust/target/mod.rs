@@ -13,9 +13,11 @@
 //! | `connection.rs` | a connection, which becomes a queue: how it begins and ends |
 //! | `greeting.rs` | what comes before: its host speaks, perhaps a TLS handshake |
 //! | `crowd.rs` | how long it may take until it is a queue, and how many may be on the way |
+//! | `events.rs` | what its socket tells it |
 //! | `wakeup.rs` | when and where its work is done |
 //! | `io.rs` | one turn of that: receive, execute, send |
 //! | `fault.rs` | why there is no other turn, and who is told |
+//! | `tally.rs`, `observe.rs` | what it has seen, and who is shown that |
 //! | `recv.rs`, `payload.rs` | from the stream to commands with their data |
 //! | `send.rs`, `batch.rs` | from completed commands to the stream |
 //! | `commands.rs` | slots for commands, and their memory |
@@ -94,14 +96,17 @@ mod budget;
 mod commands;
 mod connection;
 mod crowd;
+mod events;
 mod fault;
 mod greeting;
 mod io;
 mod limits;
+mod observe;
 mod payload;
 mod port;
 mod recv;
 mod send;
+mod tally;
 mod transport;
 mod wakeup;
 

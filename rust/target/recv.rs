@@ -31,7 +31,8 @@ use crate::{
                 Request, //
             },
             status::Status, //
-        }, //
+        },
+        trace, //
     },
     wire::{
         self,
@@ -213,6 +214,8 @@ impl Io {
     }
 
     fn pdu(&mut self, pdu: &Pdu) -> Result<(), Fault> {
+        self.tally.received.add(1);
+        trace::pdu_received(|| self.traced(self.receiver.header()));
         match pdu {
             Pdu::ICReq(request) => self.ic_req(request),
             Pdu::CapsuleCmd(capsule) => self.capsule_cmd(capsule),
@@ -237,11 +240,13 @@ impl Io {
             digests: request.digests,
             maxh2cdata: MAX_DATA,
         };
+        self.tally.sent.add(1);
         self.sender.open(&response, request.layout())
     }
 
     /// Starts a command.
     fn capsule_cmd(&mut self, capsule: &CapsuleCmd) -> Result<(), Fault> {
+        self.tally.commands.add(1);
         if capsule.data_len > MAX_DATA {
             return Err(capsule.too_long(MAX_DATA).into());
         }

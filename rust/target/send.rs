@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     abstractions::{
+        counter::Tick,
         llist::Fifo,
         net::{
             mptcp::Subflows,
@@ -26,7 +27,8 @@ use crate::{
         nvmet::command::{
             Completed,
             Request, //
-        }, //
+        },
+        trace, //
     },
     wire::{
         self,
@@ -62,6 +64,8 @@ pub(super) struct Sender {
     places: SegmentBuffer,
     subflows: Subflows,
     starved: bool,
+    /// Since when there has been no room.
+    blocked: Option<Tick>,
 }
 
 impl Sender {
@@ -79,6 +83,7 @@ impl Sender {
             places: SegmentBuffer::new(PLACES)?,
             subflows: Subflows::new(),
             starved: false,
+            blocked: None,
         })
     }
 
@@ -189,13 +194,19 @@ impl Io {
                 Ok(0) => break,
                 Ok(sent) => {
                     sender.starved = false;
+                    if let Some(since) = sender.blocked.take() {
+                        self.tally.longest.raise(Tick::now().ms_since(since));
+                    }
                     sender
                         .batch
                         .advance(sent, &mut self.slots, &mut self.receiver)?;
                 }
                 // Room that was made just before the socket noted that we wait for it wakes nobody.
                 Err(EAGAIN) if socket.is_writeable() && !sender.starved => sender.starved = true,
-                Err(EAGAIN) => break,
+                Err(EAGAIN) => {
+                    sender.blocked.get_or_insert_with(Tick::now);
+                    break;
+                }
                 Err(error) => return Err(error.into()),
             }
             progress = true;
@@ -214,6 +225,7 @@ impl Io {
             } else {
                 break;
             };
+            trace::pdu_sent(|| self.traced(item.header()));
             self.sender.batch.push(item)?;
         }
         Ok(())
@@ -221,6 +233,7 @@ impl Io {
 
     /// Asks for the data of a command, which waits for them when that has been sent.
     fn r2t(&self, request: Request) -> Result<Item, Fault> {
+        self.tally.sent.add(1);
         let (command, r2t) = Awaited::new(request).ok_or(EINVAL)?;
         let layout = &self.sender.layout;
         let write = |out: &mut [u8]| r2t.emit::<KernelCrc>(layout, out);
@@ -229,9 +242,15 @@ impl Io {
 
     /// Answers a command. Unless its data have to be sent, its slot is free afterwards.
     fn response(&mut self, command: Completed) -> Result<Item, Fault> {
+        self.tally.sent.add(1);
+        self.tally.answers.add(1);
         if sends_data(&command) {
             // SUCCESS says that there is a completion without a result.
             let success = self.sq.sqhd_disabled() && cqe::result(command.cqe()) == 0;
+            if !success {
+                self.tally.sent.add(1);
+                trace::pdu_sent(|| self.traced_response(*command.cqe()));
+            }
             return self.sender.c2h_data(command, success);
         }
         let cqe = *command.cqe();
@@ -240,6 +259,16 @@ impl Io {
         Ok(Item::new(|out| {
             CapsuleResp { cqe }.emit::<KernelCrc>(layout, out)
         })?)
+    }
+
+    /// The CapsuleResp behind data, for those who trace.
+    fn traced_response(&self, cqe: [u8; cqe::LEN]) -> Option<trace::Pdu> {
+        let mut out = [0; CapsuleResp::MAX_HEADER];
+        let response = CapsuleResp { cqe };
+        response
+            .emit::<KernelCrc>(&self.sender.layout, &mut out)
+            .ok()?;
+        self.traced(&out)
     }
 
     /// Tells the host, after the PDU that is being sent and instead of all others, what was wrong

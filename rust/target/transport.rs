@@ -28,6 +28,7 @@ use super::{
     port::Port, //
 };
 use crate::abstractions::{
+    debugfs::Dir,
     net::address::SockAddr,
     nvmet::{
         command::Completed,
@@ -51,6 +52,8 @@ pub(crate) struct Target {
     /// What connections do their work on.
     io_queue: OwnedQueue,
     last_id: Atomic<u32>,
+    /// Where queues are shown.
+    debugfs: Dir,
     pool: Arc<Pool>,
     /// The connections that there are, until they have been released.
     #[pin]
@@ -71,6 +74,7 @@ impl Target {
             try_pin_init!(Self {
                 io_queue: OwnedQueue::new_io(c"nvmet_mptcp_wq", Workers::PerCpu)?,
                 last_id: Atomic::new(0),
+                debugfs: Dir::new(c"nvmet_mptcp", None)?,
                 pool: Arc::new(Pool::new(data::total_ram()), GFP_KERNEL)?,
                 connections <- new_mutex!(KVVec::new(), "nvmet_mptcp::Target::connections"),
                 released <- new_condvar!("nvmet_mptcp::Target::released"),
@@ -87,6 +91,11 @@ impl Target {
     /// A number for a connection that no other one has at the same time.
     pub(super) fn next_id(&self) -> u32 {
         self.last_id.fetch_add(1, Relaxed)
+    }
+
+    /// Where queues are shown.
+    pub(super) fn debugfs(&self) -> &Dir {
+        &self.debugfs
     }
 
     /// The memory that all connections may hold.

@@ -51,7 +51,8 @@ impl Wakeup {
         }
     }
 
-    fn cpu(&self) -> i32 {
+    /// Where the work is done.
+    pub(super) fn cpu(&self) -> i32 {
         self.cpu.load(Relaxed)
     }
 

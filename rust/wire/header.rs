@@ -21,6 +21,24 @@ use super::{
     pdu_type::PduType, //
 };
 
+/// The command that a PDU belongs to, by what its `header` says; [`None`] if it belongs to none.
+/// For those who only look on: nothing is checked.
+pub fn command_id(header: &[u8]) -> Option<u16> {
+    let at = match PduType::from_code(*header.first()?)? {
+        PduType::CapsuleCmd => ch::CH_LEN + 2,
+        PduType::CapsuleResp => ch::CH_LEN + 12,
+        PduType::H2CData | PduType::C2HData | PduType::R2T => ch::CH_LEN,
+        PduType::ICReq | PduType::ICResp | PduType::H2CTermReq | PduType::C2HTermReq => {
+            return None
+        }
+    };
+    header
+        .get(at..)?
+        .first_chunk()
+        .copied()
+        .map(u16::from_le_bytes)
+}
+
 /// A PDU that has a type of its own and a header of `HLEN` bytes.
 ///
 /// TermReqs are not among them: they have two types, and their length varies.

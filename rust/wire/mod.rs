@@ -153,7 +153,10 @@ pub use self::{
         Error,
         Fes, //
     },
-    header::PduHeader,
+    header::{
+        command_id,
+        PduHeader, //
+    },
     ic::{
         ICReq,
         ICResp,

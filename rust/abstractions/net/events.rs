@@ -22,7 +22,10 @@ use super::{
     },
     socket::Socket, //
 };
-use crate::bindings;
+use crate::{
+    abstractions::trace,
+    bindings, //
+};
 
 /// The owner of a connected socket.
 ///
@@ -81,6 +84,8 @@ impl<T: Events> Deref for Hooked<T> {
 /// The network stack calls this, like all that follow, for a socket which is alive and whose
 /// functions a `Hooked<T>` replaced.
 unsafe extern "C" fn data_ready<T: Events>(sk: *mut bindings::sock) {
+    // SAFETY: By the contract of this function `sk` is alive.
+    unsafe { trace::sk_data_ready(sk) };
     // SAFETY: By the contract of this function; `Hooked` installs a hook with `T`.
     unsafe { with_hook::<T>(sk, |hook| hook.owner.data_ready()) };
 }

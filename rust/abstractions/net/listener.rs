@@ -23,7 +23,10 @@ use super::{
     },
     socket::Socket, //
 };
-use crate::bindings;
+use crate::{
+    abstractions::trace,
+    bindings, //
+};
 
 /// The owner of a listening socket.
 pub trait Accept: Send + Sync + 'static {
@@ -127,6 +130,8 @@ impl<T: Accept> Listener<T> {
 /// Called by the network stack for a listener of type `T`, or for a connection that inherited its
 /// callback and has not been accepted yet; it is alive.
 unsafe extern "C" fn data_ready<T: Accept>(sk: *mut bindings::sock) {
+    // SAFETY: By the contract of this function `sk` is alive.
+    unsafe { trace::sk_data_ready(sk) };
     // A connection has a copy of `sk_user_data` that nobody clears when the listener goes; it must
     // not be followed. No connection ever listens.
     // SAFETY: By the contract of this function `sk` is alive.

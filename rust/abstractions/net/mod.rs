@@ -18,6 +18,7 @@
 //! | [`segments`] | bytes from many places for one `sendmsg` |
 //! | [`skb`] | a part of a received packet |
 //! | [`socket`] | the socket: made, connected, sent to, shut down, closed |
+//! | [`subflows`] | the subflows of a connection, one by one |
 //! | [`tls`] | TLS handshakes |
 //! | [`tls_record`] | records of TLS |
 
@@ -35,5 +36,6 @@ pub mod read;
 pub mod segments;
 pub mod skb;
 pub mod socket;
+pub mod subflows;
 pub mod tls;
 pub mod tls_record;

@@ -4,11 +4,39 @@
 //!
 //! C header: [`include/net/mptcp.h`](srctree/include/net/mptcp.h)
 
+use kernel::fmt;
+
 use super::{
     paths::Paths,
     socket::Socket, //
 };
 use crate::bindings;
+
+/// Which protocol a connection speaks, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// MPTCP.
+    Mptcp,
+    /// TCP, as the peer asked for nothing else.
+    Tcp,
+    /// TCP: the peer did not answer in MPTCP, or something on the way did not let it; or MPTCP is
+    /// off in our network namespace, for good or for a while.
+    NeverMptcp,
+    /// TCP: they spoke MPTCP first, and then something on the way took its options away, or changed
+    /// the data.
+    NoLongerMptcp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mptcp => "mptcp",
+            Self::Tcp => "tcp, which the peer asked for",
+            Self::NeverMptcp => "tcp, fell back: no MPTCP in the handshake",
+            Self::NoLongerMptcp => "tcp, fell back: MPTCP was lost on the way",
+        })
+    }
+}
 
 impl Socket {
     /// What MPTCP tells of the connection, or [`None`] for a plain TCP socket. May sleep.
@@ -26,6 +54,20 @@ impl Socket {
     pub fn subflows(&self) -> u32 {
         self.mptcp_info()
             .map_or(1, |info| info.mptcpi_subflows_total.into())
+    }
+
+    /// Which protocol the connection speaks, and why. May sleep.
+    pub fn protocol(&self) -> Protocol {
+        let Some(info) = self.mptcp_info() else {
+            return Protocol::Tcp;
+        };
+        if info.mptcpi_flags & bindings::MPTCP_FALLBACK == 0 {
+            Protocol::Mptcp
+        } else if info.mptcpi_flags & bindings::MPTCP_REMOTE_KEY == 0 {
+            Protocol::NeverMptcp
+        } else {
+            Protocol::NoLongerMptcp
+        }
     }
 
     /// The paths of the connection, or [`None`] if it is one of plain TCP: the peer does not speak

@@ -38,6 +38,10 @@ use kernel::{
 };
 
 use super::{
+    attributes::{
+        figure,
+        Figure, //
+    },
     ctrl_ops::Controller,
     ctrl_work::{
         self,
@@ -76,9 +80,10 @@ pub(crate) enum State {
 pub(crate) struct Ctrl<T: Controller> {
     #[pin]
     raw: Opaque<bindings::nvme_ctrl>,
-    /// [`timed_out`] for the queues of `T`, for a C function that does not know them. It stands
-    /// where `Head` there says.
+    /// [`timed_out`] and [`figure`] for `T`, for C functions that do not know it. They stand where
+    /// [`Head`] says.
     timed_out: unsafe fn(*mut kernel_bindings::request) -> u32,
+    figure: unsafe fn(*mut bindings::nvme_ctrl, Figure) -> u32,
     #[pin]
     pub(super) admin_tag_set: Opaque<kernel_bindings::blk_mq_tag_set>,
     #[pin]
@@ -92,6 +97,14 @@ pub(crate) struct Ctrl<T: Controller> {
     /// Whether the controller, once created, owns its options.
     pub(super) created: Atomic<bool>,
     data: T,
+}
+
+/// The beginning of every `Ctrl<T>`.
+#[repr(C)]
+pub(super) struct Head {
+    raw: bindings::nvme_ctrl,
+    pub(super) timed_out: unsafe fn(*mut kernel_bindings::request) -> u32,
+    pub(super) figure: unsafe fn(*mut bindings::nvme_ctrl, Figure) -> u32,
 }
 
 // SAFETY: The core's part is made to be used from any task; the transport's part is `Send`.
@@ -145,6 +158,7 @@ impl<T: Controller> Ctrl<T> {
                 ctrl_work::init_reset_work::<T>(&mut ctrl.reset_work);
             }),
             timed_out: timed_out::<T::Queue>,
+            figure: figure::<T>,
             admin_tag_set <- Opaque::zeroed(),
             io_tag_set <- Opaque::zeroed(),
             recovery <- new_work!("nvme_mptcp::Ctrl::recovery"),
@@ -182,6 +196,12 @@ impl<T: Controller> Ctrl<T> {
         let device = unsafe { (*self.as_raw()).device };
         // SAFETY: By the type invariant the device lives as long as the controller.
         unsafe { Device::from_raw(device) }
+    }
+
+    /// The number of the controller, as in `nvme0`.
+    pub(crate) fn instance(&self) -> u32 {
+        // SAFETY: The controller is valid, and the field does not change.
+        unsafe { (*self.as_raw()).instance as u32 }
     }
 
     /// The options of the connect.

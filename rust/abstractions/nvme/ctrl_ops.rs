@@ -15,6 +15,7 @@ use kernel::{
 };
 
 use super::{
+    attributes::Figure,
     blk_mq::Operations,
     ctrl::Ctrl,
     status::Failure,
@@ -66,6 +67,9 @@ pub(crate) trait Controller: Sized + Send + Sync + 'static {
 
     /// The address that the admin queue is connected from.
     fn source_address(ctrl: &Ctrl<Self>) -> Option<SockAddr>;
+
+    /// A figure for sysfs.
+    fn figure(ctrl: &Ctrl<Self>, figure: Figure) -> u32;
 }
 
 /// The table of controllers of `T`.

@@ -12,6 +12,7 @@
 //! | [`transport`] | `struct nvmf_transport_ops`: registering, and making controllers |
 //! | [`ctrl_ops`] | `struct nvme_ctrl_ops` |
 //! | [`blk_mq`] | `struct blk_mq_ops` |
+//! | [`attributes`] | what sysfs shows of a controller |
 //! | [`ctrl`] | the controller: its parts, references, state |
 //! | `ctrl_setup` | what is asked of the core while a controller is set up and torn down |
 //! | `ctrl_tls` | the keys of a controller |
@@ -19,6 +20,7 @@
 //! | `queue_map` | which CPUs' requests go to which I/O queue |
 //! | [`request`] | what a request carries, and when it is completed |
 //! | `request_send`, `request_recv` | its two handles |
+//! | `busy` | how many requests a queue has in flight |
 //! | `cancel` | ending requests that nobody answers |
 //! | [`timeout`] | requests that have timed out |
 //! | [`parameters`] | the parameters of the module |
@@ -28,7 +30,9 @@
 //! C headers: [`drivers/nvme/host/nvme.h`](srctree/drivers/nvme/host/nvme.h),
 //! [`drivers/nvme/host/fabrics.h`](srctree/drivers/nvme/host/fabrics.h)
 
+pub(crate) mod attributes;
 pub(crate) mod blk_mq;
+mod busy;
 mod cancel;
 pub(crate) mod ctrl;
 pub(crate) mod ctrl_ops;

@@ -156,7 +156,7 @@ impl<Q: Operations> RequestData<Q> {
     }
 
     /// The request that `this` is the data of.
-    fn request(this: NonNull<Self>) -> *mut kernel_bindings::request {
+    pub(super) fn request(this: NonNull<Self>) -> *mut kernel_bindings::request {
         // SAFETY: `this` follows a request.
         unsafe { bindings::blk_mq_rq_from_pdu(this.as_ptr().cast()) }
     }

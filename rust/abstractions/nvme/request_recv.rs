@@ -33,7 +33,10 @@ use super::{
     request_send::SendRequest, //
 };
 use crate::{
-    abstractions::net::skb::SkbReader,
+    abstractions::{
+        counter::Tick,
+        net::skb::SkbReader, //
+    },
     bindings, //
 };
 
@@ -96,6 +99,18 @@ impl<Q: Operations> RecvRequest<'_, Q> {
     /// What is known of the request.
     pub(crate) fn info(&self) -> Info {
         self.data().info()
+    }
+
+    /// When the block layer started the request, or gave it more time.
+    pub(crate) fn started(&self) -> Tick {
+        let rq = RequestData::request(self.data);
+        // SAFETY: The request stays as long as the handle, and the field is in it.
+        let deadline = unsafe { &raw const (*rq).deadline };
+        // SAFETY: As above. It is a word, which a timeout may write meanwhile.
+        let deadline = unsafe { deadline.read_volatile() };
+        // SAFETY: The request stays as long as the handle; the field does not change meanwhile.
+        let timeout = unsafe { (*rq).timeout };
+        Tick::from_raw(deadline.wrapping_sub(timeout as usize))
     }
 
     /// Copies bytes of `packet` to where the data of the request belong, behind those that have

@@ -14,7 +14,10 @@ use super::{
         self,
         Operations, //
     },
-    ctrl::Ctrl,
+    ctrl::{
+        Ctrl,
+        Head, //
+    },
     request::RequestData, //
 };
 use crate::bindings;
@@ -100,13 +103,6 @@ unsafe fn expired<'a, Q: Operations>(
         // SAFETY: The names of commands are static.
         name: unsafe { CStr::from_char_ptr(name) },
     }
-}
-
-/// The beginning of every `Ctrl<T>`.
-#[repr(C)]
-struct Head {
-    raw: bindings::nvme_ctrl,
-    timed_out: unsafe fn(*mut kernel_bindings::request) -> u32,
 }
 
 /// What `helper_nvme_timeout` calls, the `blk_mq_ops.timeout` of all queues.

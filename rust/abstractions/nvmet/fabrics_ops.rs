@@ -141,8 +141,10 @@ impl<T: Transport> Operations<T> {
     ///
     /// The core calls this with a controller that is alive.
     unsafe extern "C" fn delete_ctrl(ctrl: *mut bindings::nvmet_ctrl) {
+        // SAFETY: By the contract of this function.
+        let id = unsafe { CtrlId::of(ctrl) };
         // SAFETY: This is one of the operations.
-        unsafe { Self::transport() }.delete_ctrl(CtrlId::of(ctrl));
+        unsafe { Self::transport() }.delete_ctrl(id);
     }
 
     /// # Safety
@@ -156,8 +158,10 @@ impl<T: Transport> Operations<T> {
         let qid = unsafe { (*sq).qid };
         // SAFETY: The command that is being executed keeps the queue.
         let owner = unsafe { Inner::<T>::owner(sq) };
+        // SAFETY: `sq` has been connected to the controller, and has a reference to it.
+        let id = unsafe { CtrlId::of(ctrl) };
         // SAFETY: This is one of the operations.
-        unsafe { Self::transport() }.install_queue(owner, CtrlId::of(ctrl), qid);
+        unsafe { Self::transport() }.install_queue(owner, id, qid);
         0
     }
 
@@ -203,8 +207,10 @@ impl<T: Transport> Operations<T> {
     ) -> isize {
         // SAFETY: This is one of the operations.
         let transport = unsafe { Self::transport() };
+        // SAFETY: By the contract of this function.
+        let id = unsafe { CtrlId::of(ctrl) };
         let text = transport
-            .host_addr(CtrlId::of(ctrl))
+            .host_addr(id)
             .ok_or(EINVAL)
             .and_then(|addr| print(&addr));
         match text {

@@ -29,11 +29,26 @@ use crate::{
 
 /// A controller, by identity: what it was when a queue was connected to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CtrlId(usize);
+pub(crate) struct CtrlId {
+    address: usize,
+    cntlid: u16,
+}
 
 impl CtrlId {
-    pub(super) fn of(ctrl: *mut bindings::nvmet_ctrl) -> Self {
-        Self(ctrl.addr())
+    /// # Safety
+    ///
+    /// `ctrl` is alive.
+    pub(super) unsafe fn of(ctrl: *mut bindings::nvmet_ctrl) -> Self {
+        Self {
+            address: ctrl.addr(),
+            // SAFETY: By the contract of this function; the field does not change.
+            cntlid: unsafe { (*ctrl).cntlid },
+        }
+    }
+
+    /// The identifier that the host knows it by.
+    pub(crate) fn cntlid(self) -> u16 {
+        self.cntlid
     }
 }
 
@@ -136,6 +151,13 @@ impl<T: Transport> SubQueue<T> {
         // SAFETY: The port is alive; the setting does not change while it is enabled.
         let bytes = unsafe { (*self.port_raw()).inline_data_size };
         bytes.try_into().unwrap_or(0)
+    }
+
+    /// The number of the queue; 0 also before it has one.
+    pub(crate) fn qid(&self) -> u16 {
+        // SAFETY: The queue is alive. It is set when a connect command is executed, which borrows
+        // `self` mutably.
+        unsafe { (*self.sq_raw()).qid }
     }
 
     /// Whether the host does without the submission queue head pointer in completions, so that a

@@ -9,7 +9,9 @@
 
 #include <linux/blk-mq.h>
 #include <linux/key.h>
+#include <linux/tcp.h>
 #include <linux/types.h>
+#include <uapi/linux/socket.h>
 
 struct bio_vec;
 struct blk_mq_tags;
@@ -58,6 +60,20 @@ struct llist_node *helper_llist_del_all(struct llist_head *head);
 struct page *helper_addr_to_page(const void *addr);
 void *helper_page_address(struct page *page);
 void helper_synchronize_rcu_tasks(void);
+void helper_trace_sk_data_ready(const struct sock *sk);
+
+/* subflows.c */
+struct helper_subflow {
+	struct __kernel_sockaddr_storage local;
+	struct __kernel_sockaddr_storage remote;
+	struct tcp_info tcp;
+	u32 id;
+	bool backup;
+	bool stale;
+};
+
+unsigned int helper_subflows(struct sock *sk, struct helper_subflow *to,
+			     unsigned int size);
 
 /* tls.c */
 int helper_tls_client_hello_psk(const struct tls_handshake_args *args);
@@ -97,6 +113,13 @@ enum blk_eh_timer_return helper_nvme_timeout(struct request *rq);
 int helper_nvme_so_priority(void);
 bool helper_nvme_wq_unbound(void);
 unsigned int helper_nvme_tls_handshake_timeout(void);
+
+/* nvme_attributes.c */
+int helper_nvme_add_attributes(struct nvme_ctrl *ctrl);
+void helper_nvme_remove_attributes(struct nvme_ctrl *ctrl);
+
+/* abstractions/nvme/attributes.rs */
+u32 rust_nvme_figure(struct nvme_ctrl *ctrl, u32 which);
 
 /* abstractions/nvme/timeout.rs */
 u32 rust_nvme_request_timeout(struct request *rq);

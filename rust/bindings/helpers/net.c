@@ -10,6 +10,7 @@
 #include <net/ipv6.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
+#include <trace/events/sock.h>
 
 #include "helpers.h"
 
@@ -126,6 +127,11 @@ void *helper_page_address(struct page *page)
 void helper_synchronize_rcu_tasks(void)
 {
 	synchronize_rcu_tasks();
+}
+
+void helper_trace_sk_data_ready(const struct sock *sk)
+{
+	trace_sk_data_ready(sk);
 }
 
 #ifdef CONFIG_DEBUG_LOCK_ALLOC
