@@ -137,7 +137,7 @@ connect_twice()
 	read_some "$(disk "$ctrl")"
 }
 
-# Whoever wants one path, or has what he wants, is not told anything.
+# Whoever wants one path, or has what he wants, is not told of limits.
 nothing_told()
 {
 	endpoints

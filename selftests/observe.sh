@@ -1,0 +1,466 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# What an administrator sees: the files of debugfs at both ends, lines about
+# paths, tracepoints. And that looking harms nobody, whenever it is done.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+[ "$HOST_TR$PORT_TR" != tcptcp ] || skip "there is nothing of ours to look at"
+
+DEBUG=/sys/kernel/debug
+TRACING=/sys/kernel/tracing
+
+# subflows each queue has in this pair
+EACH=1
+[ "$HOST_TR/$PORT_TR" != mptcp/mptcp ] || EACH=$LINKS
+
+# needs_host, needs_target: of ours
+needs_host()
+{
+	[ "$HOST_TR" = mptcp ] || skip "the host is nvme-tcp"
+}
+
+needs_target()
+{
+	[ "$PORT_TR" = mptcp ] || skip "the target is nvmet-tcp"
+}
+
+needs_links()
+{
+	[ "$EACH" = "$LINKS" ] || skip "more than one subflow needs mptcp at both ends"
+}
+
+# value FILE NAME: what follows the name in its line
+value()
+{
+	sed -n "s/^$2 //p" "$1"
+}
+
+# is FILE NAME PATTERN
+is()
+{
+	value "$1" "$2" | matches -xE -e "$3"
+}
+
+# shows FILE NAME=PATTERN...
+shows()
+{
+	local file=$1 want
+	shift
+
+	for want; do
+		is "$file" "${want%%=*}" "${want#*=}" ||
+			fail "$file: ${want%%=*} should be '${want#*=}': $(cat "$file")"
+	done
+}
+
+# all_connected CONTROLLER QUEUES: with their subflows
+all_connected()
+{
+	local qid
+
+	for ((qid = 0; qid < $2; qid++)); do
+		is "$DEBUG/nvme_mptcp/$1/queue$qid" subflows "$EACH" || return
+	done
+}
+
+# attach_all: with two I/O queues, and all subflows that there will be
+attach_all()
+{
+	local ctrl
+
+	ctrl=$(attach --nr-io-queues=2)
+	[ "$HOST_TR" != mptcp ] || wait_for 10 "3 queues of $EACH subflows" all_connected "$ctrl" 3
+	echo "$ctrl"
+}
+
+# column FILE NAME: of each subflow, the word behind NAME
+column()
+{
+	awk -v name="$2" '$1 == "subflow" {
+		for (i = 2; i < NF; i++)
+			if ($i == name)
+				print $(i + 1)
+	}' "$1"
+}
+
+# sum FILE NAME: of a column
+sum()
+{
+	column "$1" "$2" | awk '{ n += $1 } END { print n + 0 }'
+}
+
+host_file()
+{
+	local connection=mptcp ctrl dir qid
+
+	needs_host
+	[ "$PORT_TR" = mptcp ] || connection='tcp, fell back: no MPTCP in the handshake'
+	ctrl=$(attach_all)
+	dir=$DEBUG/nvme_mptcp/$ctrl
+	expect "files" "queue0 queue1 queue2" "$(cd "$dir" && echo *)"
+	for qid in 0 1 2; do
+		shows "$dir/queue$qid" state=live 'cpu=([0-9]+|any)' "connection=$connection" \
+			"subflows=$EACH" requests='[0-9]+' pdus_sent='[1-9][0-9]*' \
+			pdus_received='[1-9][0-9]*' longest_ms='[0-9]+' reconnects=0 \
+			last_error=none
+	done
+	# Each from an address of its own, all to the one that the port listens on.
+	awk '$1 == "subflow" { sub(/:[0-9]+$/, "", $3); print $3, $4 }' "$dir/queue1" |
+		sort >"$TMP/addresses"
+	for ((qid = 1; qid <= EACH; qid++)); do
+		echo "10.1.$qid.1 $ADDR:$PORT"
+	done >"$TMP/wanted"
+	[ "$EACH" = 1 ] || expect "addresses" "$(<"$TMP/wanted")" "$(<"$TMP/addresses")"
+	detach "$ctrl"
+	[ ! -e "$dir" ] || fail "$dir is still there"
+}
+
+attributes()
+{
+	local ctrl
+
+	needs_host
+	ctrl=$(attach_all)
+	expect "subflows of the queue that has the fewest" "$EACH" "$(attr "$ctrl" mptcp/subflows)"
+	expect "queues that fell back" "$([ "$PORT_TR" = mptcp ] && echo 0 || echo 3)" \
+		"$(attr "$ctrl" mptcp/fallback)"
+}
+
+target_file()
+{
+	local connection=mptcp ctrl file files qids=
+
+	needs_target
+	[ "$HOST_TR" = mptcp ] || connection='tcp, which the peer asked for'
+	ctrl=$(attach_all)
+	files=("$DEBUG"/nvmet_mptcp/queue*)
+	expect "files" 3 "${#files[@]}"
+	for file in "${files[@]}"; do
+		shows "$file" state=live "controller=$(attr "$ctrl" cntlid)" cpu='-?[0-9]+' \
+			"connection=$connection" "subflows=$EACH" pdus_sent='[1-9][0-9]*' \
+			pdus_received='[1-9][0-9]*' longest_ms='[0-9]+' last_error=none
+		qids+=" $(value "$file" qid)"
+	done
+	# shellcheck disable=SC2086 # a list of words
+	expect "queues" "0 1 2" "$(printf '%s\n' $qids | sort | xargs)"
+	detach "$ctrl"
+	wait_for 10 "no file is left" no_files
+}
+
+no_files()
+{
+	! ls "$DEBUG"/nvmet_mptcp/queue* >/dev/null 2>&1
+}
+
+# in_flight DIR: some queue has a request
+in_flight()
+{
+	cat "$1"/queue[1-9]* | matches -E '^requests [1-9]'
+}
+
+figures()
+{
+	local ctrl dir disk file sent=0
+
+	ctrl=$(attach_all)
+	disk=$(disk "$ctrl")
+	fio_load "$disk"
+	if [ "$HOST_TR" = mptcp ]; then
+		dir=$DEBUG/nvme_mptcp/$ctrl
+		wait_for 10 "requests in flight" in_flight "$dir"
+	else
+		dir=$DEBUG/nvmet_mptcp
+		wait_for 10 "requests in flight" in_flight "$dir"
+	fi
+	load_stop
+	limit 60 dd if=/dev/zero of="$disk" bs=1M count=16 oflag=direct status=none
+	for file in "$dir"/queue*; do
+		sent=$((sent + $(sum "$file" "$([ "$HOST_TR" = mptcp ] && echo sent || echo received)")))
+	done
+	[ "$sent" -gt $((16 << 20)) ] || fail "16 MiB were written, and $sent bytes are told"
+	if [ "$HOST_TR" = mptcp ]; then
+		is "$dir/queue1" requests 0 || fail "requests are left: $(cat "$dir/queue1")"
+	fi
+}
+
+# The administrator's session of docs/observing.md
+slow_link()
+{
+	local ctrl disk file worst
+
+	needs_links
+	ctrl=$(attach_all)
+	disk=$(disk "$ctrl")
+	shape 3 delay 40ms
+	fio_load "$disk"
+	file=$DEBUG/nvme_mptcp/$ctrl/queue1
+	wait_for 20 "link 3 is the slow one" slowest_is "$file" 10.1.3.1
+	file=$(grep -l '^qid 1$' "$DEBUG"/nvmet_mptcp/queue*)
+	wait_for 20 "link 3 is the slow one at the target" slowest_is "$file" 10.1.1.2 10.1.3.1
+	worst=$(value "$DEBUG/nvme_mptcp/$ctrl/queue1" longest_ms)
+	load_stop
+	[ "$worst" -ge 40 ] || note "the longest I/O took $worst ms"
+}
+
+# slowest_is FILE LOCAL [REMOTE]: the subflow with the longest round trip, by far
+slowest_is()
+{
+	awk -v local="$2" -v remote="${3:-}" '$1 == "subflow" {
+		for (i = 2; i < NF; i++)
+			if ($i == "rtt" && $(i + 1) > most) {
+				most = $(i + 1)
+				line = $3 " " $4
+			}
+	} END {
+		exit !(most > 30000 && line ~ "^" local ":" && line ~ " " remote)
+	}' "$1"
+}
+
+lossy_link()
+{
+	local ctrl file
+
+	needs_links
+	ctrl=$(attach_all)
+	shape 2 loss 10%
+	fio_load "$(disk "$ctrl")"
+	file=$DEBUG/nvme_mptcp/$ctrl/queue1
+	wait_for 30 "link 2 is the one that loses" loses "$file" 10.1.2.1
+	load_stop
+}
+
+# loses FILE LOCAL: that subflow has retransmitted most, and not a little
+loses()
+{
+	awk -v local="$2" '$1 == "subflow" {
+		for (i = 2; i < NF; i++)
+			if ($i == "retransmitted" && $(i + 1) > most) {
+				most = $(i + 1)
+				line = $3
+			}
+	} END {
+		exit !(most >= 10 && line ~ "^" local ":")
+	}' "$1"
+}
+
+# told PATTERN: the log has such a line
+told()
+{
+	log_since_mark | matches -E "$1"
+}
+
+silent_link()
+{
+	local ctrl
+
+	needs_links
+	ctrl=$(attach_all)
+	fio_load "$(disk "$ctrl")"
+	log_mark
+	shape 4 loss 100%
+	wait_for 30 "the loss is told" \
+		told "nvme $ctrl: lost subflows, [0-9]+ of $((3 * LINKS)) are left"
+	cat "$DEBUG/nvme_mptcp/$ctrl"/queue* | matches -E 'subflow .* 10\.1\.4\.1:.* stale' ||
+		cat "$DEBUG/nvme_mptcp/$ctrl"/queue*
+	shape 4
+	wait_for 60 "the return is told" told "nvme $ctrl: got subflows back, there are"
+	load_stop
+	[ "$(log_since_mark | grep -c 'subflows')" -lt 12 ] || fail "too many lines: $(log_since_mark)"
+}
+
+no_endpoints()
+{
+	needs_links
+	in_host ip mptcp endpoint flush
+	log_mark
+	attach --nr-io-queues=1 >/dev/null
+	wait_for 10 "it is told" told '1 subflow: MPTCP has no endpoint to open more from'
+}
+
+# The port listens on one address, and three more are announced.
+unreached()
+{
+	local i
+
+	needs_links
+	for i in 2 3 4; do
+		in_target ip mptcp endpoint add "10.1.$i.2" dev "t$i" signal
+	done
+	log_mark
+	attach --nr-io-queues=1 >/dev/null
+	wait_for 20 "it is told" told '[0-9]+ subflows: to 0 of [0-9]+ addresses that the controller'
+}
+
+reconnected()
+{
+	local ctrl file
+
+	needs_host
+	ctrl=$(attach_all)
+	file=$DEBUG/nvme_mptcp/$ctrl/queue1
+	limit 30 nvme reset "/dev/$ctrl"
+	await_state "$ctrl" live
+	shows "$file" state=live reconnects=1 last_error=none
+	withdraw 1 "$NQN"
+	wait_for 20 "the queue is down" is "$file" state 'down|broken'
+	publish 1 "$NQN"
+	await_state "$ctrl" live 40
+	wait_for 10 "the queue is live" is "$file" state live
+	shows "$file" 'reconnects=[2-9]' 'last_error=([0-9]+\.[0-9]{3} s ago: .+|none)'
+}
+
+# trace EVENT...: they are on until the end of the subtest
+trace()
+{
+	local event
+
+	echo 0 >"$TRACING/tracing_on"
+	echo >"$TRACING/trace"
+	for event; do
+		echo 1 >"$TRACING/events/$event/enable"
+	done
+	echo 1 >"$TRACING/tracing_on"
+}
+
+# traced PATTERN
+traced()
+{
+	matches -E "$1" <"$TRACING/trace" ||
+		fail "no '$1' among: $(grep -v '^#' "$TRACING/trace" | head -n 20)"
+}
+
+tracepoints()
+{
+	local ctrl disk events=(sock/sk_data_ready) system
+
+	for system in nvme_mptcp nvmet_mptcp; do
+		[ ! -d "$TRACING/events/$system" ] || events+=("$system")
+	done
+	ctrl=$(attach_all)
+	disk=$(disk "$ctrl")
+	trace "${events[@]}"
+	limit 60 dd if=/dev/zero of="$disk" bs=256k count=1 oflag=direct status=none
+	limit 60 dd if="$disk" of=/dev/null bs=256k count=1 iflag=direct status=none
+	echo 0 >"$TRACING/tracing_on"
+	traced 'sk_data_ready: family=2 protocol=[0-9]+ func=.*data_ready'
+	if [ "$HOST_TR" = mptcp ]; then
+		traced "nvme_mptcp_pdu_sent: $ctrl: qid=[12], cid=[0-9]+, type=CapsuleCmd, flags=0x0"
+		traced "nvme_mptcp_pdu_received: $ctrl: qid=[12], cid=[0-9]+, type=R2T"
+		traced "nvme_mptcp_pdu_sent: $ctrl: qid=[12], cid=[0-9]+, type=H2CData, .*plen=[0-9]+"
+		traced "nvme_mptcp_pdu_received: $ctrl: qid=[12], cid=[0-9]+, type=C2HData"
+		traced "nvme_mptcp_data_ready: $ctrl: qid=[12]"
+	fi
+	if [ "$PORT_TR" = mptcp ]; then
+		traced 'nvmet_mptcp_pdu_received: queue [0-9]+: qid=[12], cid=[0-9]+, type=CapsuleCmd'
+		traced 'nvmet_mptcp_pdu_sent: queue [0-9]+: qid=[12], cid=[0-9]+, type=R2T'
+		traced 'nvmet_mptcp_pdu_received: queue [0-9]+: qid=[12], cid=[0-9]+, type=H2CData'
+		traced 'nvmet_mptcp_pdu_sent: queue [0-9]+: qid=[12], cid=[0-9]+, type=C2HData'
+		traced 'nvmet_mptcp_data_ready: queue [0-9]+: qid=[12]'
+	fi
+	# trace-cmd and bpftrace go by these.
+	for system in "${events[@]:1}"; do
+		matches -E 'field:u(8|16|32) plen;|field:u32 plen;' \
+			<"$TRACING/events/$system/${system}_pdu_sent/format" ||
+			fail "$system has no plen"
+	done
+}
+
+# readers: read all files over and over until the subtest ends
+readers()
+{
+	local i
+
+	for i in 1 2; do
+		while :; do
+			cat "$DEBUG"/nvme_mptcp/nvme*/queue* "$DEBUG"/nvmet_mptcp/queue* || :
+		done >/dev/null 2>&1 &
+	done
+}
+
+read_while_it_goes()
+{
+	local ctrl i
+
+	readers
+	for i in 1 2 3; do
+		ctrl=$(attach --nr-io-queues=2)
+		limit 60 nvme reset "/dev/$ctrl"
+		await_state "$ctrl" live
+		read_some "$(disk "$ctrl")"
+		limit 60 nvme disconnect -d "$ctrl" >/dev/null
+	done
+}
+
+# A file that is held open keeps its module, and shows nothing when its queue is gone.
+held_open()
+{
+	local ctrl file module=nvmet_mptcp
+
+	ctrl=$(attach_all)
+	file=("$DEBUG"/nvmet_mptcp/queue*)
+	if [ "$HOST_TR" = mptcp ]; then
+		module=nvme_mptcp
+		file=("$DEBUG/nvme_mptcp/$ctrl/queue1")
+	fi
+	exec 9<"${file[0]}"
+	limit 60 nvme disconnect -d "$ctrl" >/dev/null
+	[ "$HOST_TR" = mptcp ] || wait_for 10 "no file is left" no_files
+	expect_failure "reading a queue that is gone" cat <&9
+	[ "$HOST_TR" = mptcp ] || port_remove 1
+	expect_failure "removing the module of an open file" rmmod "$module"
+	exec 9<&-
+	if [ "$HOST_TR" = mptcp ]; then
+		limit 60 rmmod "$module"
+		modprobe "$module"
+	else
+		port 1 "$ADDR" "$PORT"
+		publish 1 "$NQN"
+	fi
+}
+
+unload_while_read()
+{
+	needs_host
+	attach --nr-io-queues=2 >/dev/null
+	readers
+	# Who reads at just that moment has the module in use.
+	wait_for 60 "the module goes" rmmod nvme_mptcp
+	modprobe nvme_mptcp
+	read_some "$(disk "$(attach)")"
+}
+
+undo()
+{
+	local i
+
+	for i in nvme_mptcp nvmet_mptcp sock/sk_data_ready; do
+		[ ! -e "$TRACING/events/$i/enable" ] || echo 0 >"$TRACING/events/$i/enable"
+	done
+	for ((i = 1; i <= LINKS; i++)); do
+		in_host tc qdisc del dev "h$i" root 2>/dev/null || :
+		in_target tc qdisc del dev "t$i" root 2>/dev/null || :
+	done
+	in_target ip mptcp endpoint flush
+	in_host ip mptcp endpoint flush
+	for ((i = 2; i <= LINKS; i++)); do
+		in_host ip mptcp endpoint add "10.1.$i.1" dev "h$i" subflow
+	done
+}
+
+setup
+t "each queue of the host has a file" host_file
+t "attributes" attributes
+t "each queue of the target has a file" target_file
+t "the figures are those of the I/O" figures
+t "reconnects and errors are kept" reconnected
+t "which link is slow?" slow_link
+t "which link loses packets?" lossy_link
+t "a link that is lost, and comes back, is told" silent_link
+t "that there are no endpoints is told" no_endpoints
+t "addresses that nobody listens on are told" unreached
+t "tracepoints" tracepoints
+t "files are read while controllers come and go" read_while_it_goes
+t "a file that is held open" held_open
+t "the module is removed while files are read" unload_while_read
+finish
