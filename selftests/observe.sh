@@ -432,6 +432,7 @@ unload_while_read()
 
 undo()
 {
+	echo 1 >"$TRACING/tracing_on"
 	local i
 
 	for i in nvme_mptcp nvmet_mptcp sock/sk_data_ready; do

@@ -42,6 +42,8 @@ pub(super) struct Teller {
     wait: u32,
     /// How many to wait after it.
     pause: u32,
+    /// How many have found nothing to tell since something was different.
+    quiet: u32,
 }
 
 impl Teller {
@@ -65,11 +67,13 @@ impl Teller {
             return first.then_some(News::Begins);
         };
         if (now.subflows, now.fallen_back) == (told.subflows, told.fallen_back) {
-            if self.wait == 0 {
+            self.quiet = self.quiet.saturating_add(1);
+            if self.quiet > MAX_PAUSE {
                 self.pause = 0;
             }
             return None;
         }
+        self.quiet = 0;
         if self.wait > 0 {
             return None;
         }
