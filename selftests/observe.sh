@@ -432,9 +432,9 @@ unload_while_read()
 
 undo()
 {
-	echo 1 >"$TRACING/tracing_on"
 	local i
 
+	echo 1 >"$TRACING/tracing_on"
 	for i in nvme_mptcp nvmet_mptcp sock/sk_data_ready; do
 		[ ! -e "$TRACING/events/$i/enable" ] || echo 0 >"$TRACING/events/$i/enable"
 	done

@@ -17,8 +17,10 @@ use kernel::{
 };
 
 use super::{
+    queue::Queue,
     ways,
-    Ctrl, //
+    Ctrl,
+    Host, //
 };
 use crate::abstractions::{
     net::{
@@ -91,6 +93,39 @@ pub(super) fn connect(ctrl: &Ctrl, qid: u16) -> Result<Socket> {
     }
     socket.set_timeouts(SEND_TIMEOUT_MS, ICRESP_TIMEOUT_MS);
     Ok(socket)
+}
+
+impl Host {
+    /// Remembers the other addresses of the controller that the admin queue has subflows to. May
+    /// sleep.
+    pub(super) fn learn_peers(&self) {
+        let peers = self.admin_queue().map(|queue| queue.subflow_peers());
+        for peer in peers.into_iter().flatten().flatten() {
+            if peer.ip() != self.remote().ip() {
+                // Without memory there are fewer to choose from.
+                let _ = self.ways().lock().learn(peer);
+            }
+        }
+    }
+}
+
+impl Queue {
+    /// Whether it was connected with MPTCP, whatever has become of that. May sleep.
+    pub(super) fn is_mptcp(&self) -> bool {
+        self.look(|_, connection| connection.is_some_and(|at| at.socket.is_mptcp()))
+    }
+
+    /// The addresses of the controller that there are subflows to. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    fn subflow_peers(&self) -> Result<KVec<SockAddr>> {
+        self.look(|_, connection| match connection {
+            Some(connection) => connection.socket.subflow_peers(),
+            None => Ok(KVec::new()),
+        })
+    }
 }
 
 /// A socket that is being connected.

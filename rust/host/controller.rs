@@ -22,7 +22,6 @@ use kernel::{
 };
 
 use super::{
-    census::Census,
     connect::Ways,
     observe::{
         Observed,
@@ -108,17 +107,6 @@ impl Host {
         &self.ways
     }
 
-    /// Remembers the other addresses of the controller that the admin queue has subflows to.
-    pub(super) fn learn_peers(&self) {
-        let peers = self.queues.first().map(|queue| queue.subflow_peers());
-        for peer in peers.into_iter().flatten().flatten() {
-            if peer.ip() != self.remote.ip() {
-                // Without memory there are fewer to choose from.
-                let _ = self.ways.lock().learn(peer);
-            }
-        }
-    }
-
     /// The admin queue, which is always there.
     pub(crate) fn admin_queue(&self) -> core::result::Result<&Arc<Queue>, Failure> {
         self.queues.first().ok_or(ENODEV.into())
@@ -146,30 +134,9 @@ impl Host {
         drop(before);
     }
 
-    /// The shortage of paths that there is to tell of when the controller has been set up: once.
-    pub(crate) fn new_shortage(&self) -> Option<Shortage> {
-        let queue = self.queues.first()?;
-        // That there was only plain TCP was told when it was connected.
-        self.tell(Shortage::of(queue.is_mptcp().then(|| queue.paths())??))
-    }
-
-    /// As [`Host::new_shortage`], when MPTCP has had the time to do what it can.
-    pub(super) fn settled_shortage(&self) -> Option<Shortage> {
-        let queue = self.queues.first()?;
-        self.tell(Shortage::of_settled(queue.paths()??, queue.peers()))
-    }
-
-    fn tell(&self, shortage: Option<Shortage>) -> Option<Shortage> {
+    /// Passes a shortage of paths on that is to be told of, if none has been.
+    pub(super) fn first(&self, shortage: Option<Shortage>) -> Option<Shortage> {
         shortage.filter(|_| !self.shortage_told.xchg(true, Relaxed))
-    }
-
-    /// What all queues have. May sleep.
-    pub(super) fn census(&self) -> Census {
-        let mut sum = Census::default();
-        for queue in &self.queues {
-            sum.add(queue.census());
-        }
-        sum
     }
 
     /// The I/O queues with numbers from `first` up to and without `end`.

@@ -16,6 +16,7 @@ use kernel::{
 use super::{
     census::Census,
     connection::Connection,
+    paths::Shortage,
     queue::Queue,
     watch::Watch,
     Ctrl,
@@ -109,6 +110,31 @@ impl Queue {
             })
         })
         .unwrap_or_default()
+    }
+}
+
+impl Host {
+    /// The shortage of paths that there is to tell of when the controller has been set up: once.
+    /// May sleep.
+    pub(super) fn new_shortage(&self) -> Option<Shortage> {
+        let queue = self.admin_queue().ok()?;
+        // That there was only plain TCP was told when it was connected.
+        self.first(Shortage::of(queue.is_mptcp().then(|| queue.paths())??))
+    }
+
+    /// As [`Host::new_shortage`], when MPTCP has had the time to do what it can.
+    pub(super) fn settled_shortage(&self) -> Option<Shortage> {
+        let queue = self.admin_queue().ok()?;
+        self.first(Shortage::of_settled(queue.paths()??, queue.peers()))
+    }
+
+    /// What all queues have. May sleep.
+    pub(super) fn census(&self) -> Census {
+        let mut sum = Census::default();
+        for queue in self.io_queues(0, u32::MAX) {
+            sum.add(queue.census());
+        }
+        sum
     }
 }
 

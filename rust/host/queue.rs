@@ -335,23 +335,6 @@ impl Queue {
         }
     }
 
-    /// Whether it was connected with MPTCP, whatever has become of that. May sleep.
-    pub(super) fn is_mptcp(&self) -> bool {
-        self.look(|_, connection| connection.is_some_and(|at| at.socket.is_mptcp()))
-    }
-
-    /// The addresses of the controller that there are subflows to. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    pub(crate) fn subflow_peers(&self) -> Result<KVec<SockAddr>> {
-        self.look(|_, connection| match connection {
-            Some(connection) => connection.socket.subflow_peers(),
-            None => Ok(KVec::new()),
-        })
-    }
-
     /// The address that the queue is connected from. May sleep.
     pub(crate) fn source_address(&self) -> Option<SockAddr> {
         self.look(|_, connection| connection?.socket.local_addr().ok())

@@ -98,10 +98,9 @@ impl<E: Copy + PartialEq, A: Copy + PartialEq> Ways<E, A> {
         self.peers.retain(|known| *known != peer);
         self.peers.truncate(MAX_PEERS - 1);
         self.peers.reserve(1, GFP_KERNEL)?;
-        Ok(self
-            .peers
+        self.peers
             .insert_within_capacity(0, peer)
-            .map_err(|_| ENOMEM)?)
+            .map_err(|_| ENOMEM)
     }
 
     /// The way to begin with.
