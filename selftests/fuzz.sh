@@ -60,8 +60,8 @@ visit()
 {
 	local ctrl disk
 
-	ctrl=$(HOST_TR=$HOST_TR limit 100 fabrics \
-		"traddr=$ADDR,trsvcid=$FUZZ_PORT,nqn=nqn.2026-11.test:bad,$OPTIONS" 2>>"$TMP/refused") || {
+	ctrl=$(limit 100 fabrics \
+		"traddr=$ADDR,trsvcid=$FUZZ_PORT,nqn=nqn.2026-11.test:bad,$OPTIONS") || {
 		[ $? != 124 ] || fail "connecting took more than 100 s"
 		return 0
 	}

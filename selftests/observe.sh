@@ -161,12 +161,13 @@ in_flight()
 
 figures()
 {
-	local ctrl dir disk file sent=0
+	local ctrl dir disk file sent=0 written=received
 
 	ctrl=$(attach_all)
 	disk=$(disk "$ctrl")
 	fio_load "$disk"
 	if [ "$HOST_TR" = mptcp ]; then
+		written=sent
 		dir=$DEBUG/nvme_mptcp/$ctrl
 		wait_for 10 "requests in flight" in_flight "$dir"
 	else
@@ -176,7 +177,7 @@ figures()
 	load_stop
 	limit 60 dd if=/dev/zero of="$disk" bs=1M count=16 oflag=direct status=none
 	for file in "$dir"/queue*; do
-		sent=$((sent + $(sum "$file" "$([ "$HOST_TR" = mptcp ] && echo sent || echo received)")))
+		sent=$((sent + $(sum "$file" "$written")))
 	done
 	[ "$sent" -gt $((16 << 20)) ] || fail "16 MiB were written, and $sent bytes are told"
 	if [ "$HOST_TR" = mptcp ]; then
@@ -266,7 +267,8 @@ silent_link()
 	shape 4
 	wait_for 60 "the return is told" told "nvme $ctrl: got subflows back, there are"
 	load_stop
-	[ "$(log_since_mark | grep -c 'subflows')" -lt 12 ] || fail "too many lines: $(log_since_mark)"
+	[ "$(log_since_mark | grep -c 'subflows')" -lt 12 ] ||
+		fail "too many lines: $(log_since_mark)"
 }
 
 no_endpoints()
@@ -289,7 +291,8 @@ unreached()
 	done
 	log_mark
 	attach --nr-io-queues=1 >/dev/null
-	wait_for 20 "it is told" told '[0-9]+ subflows: to 0 of [0-9]+ addresses that the controller'
+	wait_for 20 "it is told" told \
+		'[0-9]+ subflows: to 0 of [0-9]+ addresses that the controller'
 }
 
 reconnected()
@@ -333,6 +336,7 @@ traced()
 tracepoints()
 {
 	local ctrl disk events=(sock/sk_data_ready) system
+	local pdu='qid=[12], cid=[0-9]+, type'
 
 	for system in nvme_mptcp nvmet_mptcp; do
 		[ ! -d "$TRACING/events/$system" ] || events+=("$system")
@@ -345,17 +349,17 @@ tracepoints()
 	echo 0 >"$TRACING/tracing_on"
 	traced 'sk_data_ready: family=2 protocol=[0-9]+ func=.*data_ready'
 	if [ "$HOST_TR" = mptcp ]; then
-		traced "nvme_mptcp_pdu_sent: $ctrl: qid=[12], cid=[0-9]+, type=CapsuleCmd, flags=0x0"
-		traced "nvme_mptcp_pdu_received: $ctrl: qid=[12], cid=[0-9]+, type=R2T"
-		traced "nvme_mptcp_pdu_sent: $ctrl: qid=[12], cid=[0-9]+, type=H2CData, .*plen=[0-9]+"
-		traced "nvme_mptcp_pdu_received: $ctrl: qid=[12], cid=[0-9]+, type=C2HData"
+		traced "nvme_mptcp_pdu_sent: $ctrl: $pdu=CapsuleCmd, flags=0x0"
+		traced "nvme_mptcp_pdu_received: $ctrl: $pdu=R2T"
+		traced "nvme_mptcp_pdu_sent: $ctrl: $pdu=H2CData, .*plen=[0-9]+"
+		traced "nvme_mptcp_pdu_received: $ctrl: $pdu=C2HData"
 		traced "nvme_mptcp_data_ready: $ctrl: qid=[12]"
 	fi
 	if [ "$PORT_TR" = mptcp ]; then
-		traced 'nvmet_mptcp_pdu_received: queue [0-9]+: qid=[12], cid=[0-9]+, type=CapsuleCmd'
-		traced 'nvmet_mptcp_pdu_sent: queue [0-9]+: qid=[12], cid=[0-9]+, type=R2T'
-		traced 'nvmet_mptcp_pdu_received: queue [0-9]+: qid=[12], cid=[0-9]+, type=H2CData'
-		traced 'nvmet_mptcp_pdu_sent: queue [0-9]+: qid=[12], cid=[0-9]+, type=C2HData'
+		traced "nvmet_mptcp_pdu_received: queue [0-9]+: $pdu=CapsuleCmd"
+		traced "nvmet_mptcp_pdu_sent: queue [0-9]+: $pdu=R2T"
+		traced "nvmet_mptcp_pdu_received: queue [0-9]+: $pdu=H2CData"
+		traced "nvmet_mptcp_pdu_sent: queue [0-9]+: $pdu=C2HData"
 		traced 'nvmet_mptcp_data_ready: queue [0-9]+: qid=[12]'
 	fi
 	# trace-cmd and bpftrace go by these.

@@ -41,7 +41,8 @@ geometry()
 write_pointer()
 {
 	connected
-	dd if=/dev/urandom of="$DISK" bs=64k count=1 seek=$((2 * ZONE / 65536)) oflag=direct status=none
+	dd if=/dev/urandom of="$DISK" bs=64k count=1 seek=$((2 * ZONE / 65536)) \
+		oflag=direct status=none
 	expect "the zone" "0x000080 oi" "$(zone 2)"
 	expect_failure "a write elsewhere" dd if=/dev/zero of="$DISK" bs=64k count=1 \
 		seek=$((2 * ZONE / 65536 + 8)) oflag=direct >/dev/null
@@ -68,8 +69,8 @@ verify()
 {
 	connected
 	run_fio --name=zbd --filename="$DISK" --direct=1 --zonemode=zbd --ioengine=libaio \
-		--rw=write --bs=64k --iodepth=16 --size="$(amount 32m)" --verify=crc32c --verify_fatal=1 \
-		--max_open_zones=4 >/dev/null
+		--rw=write --bs=64k --iodepth=16 --size="$(amount 32m)" \
+		--verify=crc32c --verify_fatal=1 --max_open_zones=4 >/dev/null
 	limit 30 nvme reset "/dev/$CTRL"
 	await_state "$CTRL" live
 	expect "a zone after a reset of the controller" "N/A fu" "$(zone 0)"

@@ -105,8 +105,8 @@ impl Item {
         }
     }
 
-    /// Adds what has not been sent of the data, of which `left` says which. Returns whether there was
-    /// room for all of it.
+    /// Adds what has not been sent of the data, of which `left` says which. Returns whether there
+    /// was room for all of it.
     fn add_data_to<'a>(&'a self, left: Range<usize>, segments: &mut Segments<'_, 'a>) -> bool {
         match &self.kept {
             // The length is a `u32`, so what is not more is one, too.

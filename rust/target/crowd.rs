@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Connections that are not queues yet: how many of a port there may be, and how long they may take.
+//! Connections that are not queues yet: how many of a port there may be, and how long they may
+//! take.
 //!
 //! The C driver lets them stay as long as they like.
 
@@ -112,8 +113,8 @@ impl Connection {
 impl WorkItem<3> for Connection {
     type Pointer = Arc<Self>;
 
-    /// The time has passed that a connection has until it is a queue; with TLS, until it works, from
-    /// when on it gets the time that it has without.
+    /// The time has passed that a connection has until it is a queue; with TLS, until it works,
+    /// from when on it gets the time that it has without.
     fn run(this: Arc<Self>) {
         if this.queue_id().is_some() || this.is_closing() {
             return;

@@ -160,9 +160,9 @@ impl Receiver {
 }
 
 impl Io {
-    /// Takes in everything that has arrived; before the connection is a queue, which takes more than
-    /// one command, no more than a PDU of it. Returns whether there was anything. May sleep, but does
-    /// not wait for the peer.
+    /// Takes in everything that has arrived; before the connection is a queue, which takes more
+    /// than one command, no more than a PDU of it. Returns whether there was anything. May sleep,
+    /// but does not wait for the peer.
     ///
     /// # Errors
     ///

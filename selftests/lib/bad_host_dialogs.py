@@ -14,7 +14,8 @@ from good_host import Queue, admin, connect_command, enable_command, io, rw
 from pdu import (C2H_TERM, FLUSH, H2C_DATA, ICREQ, R2T, READ, RESP, WRITE, capsule, data_pdu, ic,
                  receive, receive_pdu, sqe)
 
-# Connections of a port that may be silent, and seconds until the target drops who has not connected a queue; docs/limits.md
+# Connections of a port that may be silent, and seconds until the target drops who has
+# not connected a queue; docs/limits.md
 MOST, PATIENCE = 1024, 30
 SLOW = 4 if os.path.exists("/sys/kernel/debug/kmemleak") else 1
 LONG = "LONG" in os.environ

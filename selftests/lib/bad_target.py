@@ -9,7 +9,8 @@
 					prints the name and what the host has said
 
 Kinds: what a host has to do to see it is "connect", "read", "write", "reset",
-a reset that gets "stuck", or a "scan" for namespaces. Connect "fails" or "works"; where it is the host's choice, "either".
+a reset that gets "stuck", or a "scan" for namespaces. Connect "fails" or "works";
+where it is the host's choice, "either".
 """
 import struct
 import sys

@@ -15,9 +15,9 @@ import sys
 from good_host import connect_command, enable_command, rw
 from mutate import Mutator
 from pdu import (AER, C2H_TERM, FABRICS, FLUSH, H2C_DATA, ICREQ, IN_CAPSULE, KEEP_ALIVE, LAST,
-                 PROPERTY_GET, R2T, READ, RESP, WRITE, capsule, data_pdu, ic, receive_pdu, sqe, term)
+                 H2C_TERM, PROPERTY_GET, R2T, READ, RESP, WRITE, capsule, data_pdu, ic, receive_pdu,
+                 sqe, term)
 
-H2C_TERM = 2
 WAIT = 0.3
 
 

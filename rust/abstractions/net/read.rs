@@ -39,8 +39,8 @@ impl Socket {
     ///
     /// `actor` runs with the socket lock held. While it is on the stack, C may call the owner's
     /// [`data_ready`](super::events::Events::data_ready) and
-    /// [`closing`](super::events::Events::closing). An `actor` that does not consume all it is shown
-    /// has had enough: the rest stays where it is, and nobody tells of it again.
+    /// [`closing`](super::events::Events::closing). An `actor` that does not consume all it is
+    /// shown has had enough: the rest stays where it is, and nobody tells of it again.
     ///
     /// # Errors
     ///

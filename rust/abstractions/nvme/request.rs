@@ -138,7 +138,8 @@ pub(crate) struct Info {
     pub(crate) data_len: u32,
     /// Whether data goes to the controller.
     pub(crate) is_write: bool,
-    /// Whether it is not the block layer's: then there may be more memory than the command has data.
+    /// Whether it is not the block layer's: then there may be more memory than the command has
+    /// data.
     pub(crate) is_passthrough: bool,
 }
 
