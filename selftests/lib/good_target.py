@@ -98,10 +98,13 @@ class Connection:
             about = () if len(data) >= 8 and data in self.sent else ("about", data.hex())
             self.say("termreq", fes, fei, *about)
         elif kind == CMD:
-            command = Command(header[8:], data)
-            if self.target.on and self.target.on(self, command):
-                return not self.target.hang_up
-            self.command(command)
+            return self.execute(Command(header[8:], data))
+        return True
+
+    def execute(self, command):
+        if self.target.on and self.target.on(self, command):
+            return not self.target.hang_up
+        self.command(command)
         return True
 
     def command(self, command):
@@ -158,12 +161,16 @@ class Connection:
             self.read(command, bytes(command.length))
         elif command.opcode == WRITE and not command.data:
             self.send(r2t(command.cid, 7, 0, command.length))
-            got = 0
+            got, others = 0, []
             while got < command.length:
-                kind, _, data = receive_pdu(self.sock)
+                kind, header, data = receive_pdu(self.sock)
+                if kind == CMD:
+                    others.append(Command(header[8:], data))
                 got += len(data) if kind == H2C_DATA else 0
             self.say("written", got)
             self.send(response(command.cid))
+            for other in others:
+                self.execute(other)
         else:
             self.send(response(command.cid))
 
