@@ -169,11 +169,10 @@ figures()
 	if [ "$HOST_TR" = mptcp ]; then
 		written=sent
 		dir=$DEBUG/nvme_mptcp/$ctrl
-		wait_for 10 "requests in flight" in_flight "$dir"
 	else
 		dir=$DEBUG/nvmet_mptcp
-		wait_for 10 "requests in flight" in_flight "$dir"
 	fi
+	wait_for 10 "requests in flight" in_flight "$dir"
 	load_stop
 	limit 60 dd if=/dev/zero of="$disk" bs=1M count=16 oflag=direct status=none
 	for file in "$dir"/queue*; do

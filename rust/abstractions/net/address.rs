@@ -111,11 +111,6 @@ impl SockAddr {
         Ok(out)
     }
 
-    /// An address as C keeps it.
-    pub(super) fn from_storage(storage: kernel_bindings::__kernel_sockaddr_storage) -> Self {
-        Self(storage)
-    }
-
     /// For C functions that take an address and do not keep or change it.
     pub(super) fn as_raw(&self) -> *mut kernel_bindings::sockaddr_unsized {
         (&raw const self.0).cast_mut().cast()

@@ -26,12 +26,12 @@ pub struct Subflow(bindings::helper_subflow);
 impl Subflow {
     /// Our address.
     pub fn local(&self) -> SockAddr {
-        SockAddr::from_storage(self.0.local)
+        SockAddr::from_raw(self.0.local)
     }
 
     /// The peer's address.
     pub fn remote(&self) -> SockAddr {
-        SockAddr::from_storage(self.0.remote)
+        SockAddr::from_raw(self.0.remote)
     }
 
     /// Whether the subflow is up and has not stopped to answer.
