@@ -97,6 +97,13 @@ bad_target()
 		reset_bad "$ctrl" &
 		wait_for 10 "$name: the reset begins" reset_seen "$ctrl"
 		;;
+	scans)
+		for _ in {2..30}; do
+			wait_for 10 "$name: the host notices" reset_seen "$ctrl"
+			delete_bad "$ctrl"
+			ctrl=$(connect_bad "$port")
+		done
+		;;
 	esac
 	[ "$told" = - ] ||
 		wait_until $((5 * SLOW)) was_told "$name termreq $told" ||
@@ -185,6 +192,7 @@ if [ "$HOST_TR" = mptcp ]; then
 	t "target: reset" bad_targets_of reset 2
 	t "target: stuck in a reset" bad_targets_of stuck
 	t "target: namespaces without end" bad_targets_of scan
+	t "target: gone in a scan" bad_targets_of scans
 fi
 t "the good host's data are what they were" verify_stop
 kill "$TARGETS"

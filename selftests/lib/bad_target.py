@@ -9,12 +9,15 @@
 					prints the name and what the host has said
 
 Kinds: what a host has to do to see it is "connect", "read", "write", "reset",
-a reset that gets "stuck", or a "scan" for namespaces. Connect "fails" or "works";
-where it is the host's choice, "either".
+a reset that gets "stuck", a "scan" for namespaces, or "scans" that are cut short.
+Connect "fails" or "works"; where it is the host's choice, "either".
 """
+import itertools
+import socket
 import struct
 import sys
 import threading
+import time
 
 from good_target import CAP, CRTO, CSTS, IDENTIFY, Target
 from pdu import (C2H_DATA, C2H_TERM, CMD, CONNECT, DDGST, FABRICS, FLUSH, GARBAGE, H2C_DATA, HDGST,
@@ -129,6 +132,23 @@ def io():
         r2t(cid, 7, 0, 2048) + r2t(cid, 8, 1024, 2048)), "2 0"
 
 
+def gone_in_a_scan():
+    """Its I/O queue is gone when the host asks for a namespace, of which it tells in
+    the milliseconds after that: the host recovers while it makes a disk."""
+    after = itertools.cycle(range(0, 20, 2))
+    queues = []
+
+    def on(connection, command):
+        if command.opcode == FABRICS and command.entry[4] == CONNECT:
+            queues.append(connection.sock)
+        if command.opcode != IDENTIFY or command.entry[40] != 3:
+            return False
+        queues[-1].shutdown(socket.SHUT_RDWR)
+        time.sleep(next(after) / 1000)
+        return False
+    return on
+
+
 def said_of_itself():
     """Registers and fields of Identify: name, what becomes of Connect, changes."""
     for name, outcome, values in (
@@ -171,6 +191,7 @@ def cases():
                    again={CSTS: 0, CRTO: 0xffffffff})
     yield "stuck", "works", None, never
     yield "scan", "works", None, Target("namespaces without end", endless=True)
+    yield "scans", "works", None, Target("gone in a scan", on=gone_in_a_scan())
 
 
 def main():
