@@ -162,6 +162,11 @@ other_addresses()
 	mptcp_queues "$ctrl"
 }
 
+told_of_fallback()
+{
+	log_since_mark | matches "fell back"
+}
+
 mptcp_off()
 {
 	local ctrl
@@ -173,7 +178,8 @@ mptcp_off()
 	reset "$ctrl"
 	expect "ways" "plain TCP" "$(ways)"
 	expect "connections" "$(attr "$ctrl" queue_count)" "$(established)"
-	log_since_mark | matches "fell back" && fail "what was known is told twice"
+	# Nor later, by who looks at the queues once a second.
+	wait_until 4 told_of_fallback && fail "what was known is told twice"
 	fio_verify "$(disk "$ctrl")" --bsrange=512-64k --iodepth=16 --size=64m --io_size=512k
 	mptcp 1
 	reset "$ctrl"

@@ -89,6 +89,8 @@ impl Shared {
                     "got subflows back, there are {subflows} of {most}\n"
                 );
             }
+            // That there was only plain TCP was told when it was connected.
+            News::FellBack if ctrl.ways().lock().is_plain_tcp() => (),
             News::FellBack => {
                 dev_warn!(
                     device,

@@ -142,6 +142,11 @@ impl<E: Copy + PartialEq, A: Copy + PartialEq> Ways<E, A> {
         self.settled = true;
         !usual && !known
     }
+
+    /// Whether the last connection was one of plain TCP from the beginning.
+    pub(super) fn is_plain_tcp(&self) -> bool {
+        self.last.protocol == Protocol::Tcp
+    }
 }
 
 #[cfg(nvme_kunit)]
