@@ -369,13 +369,13 @@ tracepoints()
 	done
 }
 
-# readers: read all files over and over until the subtest ends
+# readers [PAUSE]: read all files over and over until the subtest ends
 readers()
 {
 	local i
 
 	for i in 1 2; do
-		while :; do
+		while sleep "${1:-0}"; do
 			cat "$DEBUG"/nvme_mptcp/nvme*/queue* "$DEBUG"/nvmet_mptcp/queue* || :
 		done >/dev/null 2>&1 &
 	done
@@ -426,8 +426,9 @@ unload_while_read()
 {
 	needs_host
 	attach --nr-io-queues=2 >/dev/null
-	readers
-	# Who reads at just that moment has the module in use.
+	# Who reads at just that moment has the module in use; on a slow machine that is
+	# always, without a pause.
+	readers "0.$SLOW"
 	wait_for 60 "the module goes" rmmod nvme_mptcp
 	modprobe nvme_mptcp
 	read_some "$(disk "$(attach)")"
