@@ -219,6 +219,7 @@ mod tests {
         ways.begin();
         for (way, told) in [(FROM, true), (TCP, true), (TCP, false)] {
             assert_eq!(ways.settle(way), told);
+            assert_eq!(ways.is_plain_tcp(), way == TCP);
         }
         ways.begin();
         for (way, told) in [(ASKED, true), (ASKED, false)] {
