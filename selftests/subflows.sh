@@ -103,6 +103,11 @@ limits()
 
 undo()
 {
+	local i
+
+	for ((i = 1; i <= LINKS; i++)); do
+		shape "$i"
+	done
 	in_target nft delete table inet box 2>/dev/null || :
 	limits 8 8
 	in_target ip mptcp endpoint flush
@@ -183,6 +188,26 @@ few_announced()
 		"(ip mptcp limits set add_addr_accepted)"
 }
 
+# The first answer to an ADD_ADDR is lost, so that each address is announced twice.
+announced_again()
+{
+	local i
+
+	for ((i = 1; i <= LINKS; i++)); do
+		shape "$i" delay 60ms
+	done
+	in_target nft add table inet box
+	in_target nft add chain inet box in '{ type filter hook input priority -300; }'
+	in_target nft add rule inet box in tcp dport 4421 tcp option mptcp subtype 3 \
+		numgen inc mod 2 0 drop
+	endpoints
+	announce 2 3 4
+	limits 2 0
+	connect_twice
+	told "MPTCP may use 0 of 3 addresses that the controller has announced" \
+		"(ip mptcp limits set add_addr_accepted)"
+}
+
 fallback()
 {
 	local ctrl
@@ -233,6 +258,7 @@ t "a path that comes later" late_endpoint
 t "nothing is told of paths if there are enough" nothing_told
 t "too low a limit of subflows is told" few_subflows
 t "too low a limit of announced addresses is told" few_announced
+t "addresses that are announced again count once" announced_again
 t "a fallback to TCP is told" fallback
 t "a port that serves no MPTCP that fell back" fallback_refused
 finish
