@@ -37,6 +37,8 @@ mod host {
     mod progress;
     #[path = "host/state.rs"]
     mod state;
+    #[path = "host/wait.rs"]
+    mod wait;
     #[path = "host/ways.rs"]
     mod ways;
 

@@ -49,10 +49,11 @@ impl Operations for Queue {
     type Grant = Grant;
 
     /// Whoever removes a controller waits for those who set it up or scan it, who may go on for as
-    /// long as it answers them. So the admin queue turns them away.
-    fn is_live(&self, ctrl: &Ctrl) -> bool {
-        let removed = || ctrl.state() == State::Deleting && !ctrl.is_shutting_down();
-        Queue::is_live(self) && !(self.id() == 0 && removed())
+    /// long as it answers them. So the admin queue turns them away, and lets keep alive pass.
+    fn is_live(&self, ctrl: &Ctrl, opcode: u8) -> bool {
+        let removed = || ctrl.state() == State::Deleting && !ctrl.removal().is_shutting_down();
+        let turned_away = || self.id() == 0 && opcode != Self::KEEP_ALIVE && removed();
+        Queue::is_live(self) && !turned_away()
     }
 
     fn prepare(&self, info: &Info, entry: &mut [u8; 64], state: &mut SendState) -> RecvState {

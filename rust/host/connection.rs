@@ -88,10 +88,6 @@ impl Connection {
         }
         let psk = tls::psk(ctrl, qid)?;
         let socket = Arc::new(connect(ctrl, qid)?, GFP_KERNEL)?;
-        if let Some(psk) = psk {
-            tls::start(ctrl, qid, &socket, psk).inspect_err(|_| socket.shutdown())?;
-        }
-
         let request = ICReq {
             pfv: PFV_1_0,
             hpda: Pda::DWORD,
@@ -102,8 +98,14 @@ impl Connection {
             maxr2t: 0,
         };
         let mut decoder = Decoder::new(Role::Host);
-        let (response, layout) = exchange(ctrl, qid, &socket, &request, &mut decoder)
-            .inspect_err(|_| socket.shutdown())?;
+        let greet = || {
+            if let Some(psk) = psk {
+                tls::start(ctrl, qid, &socket, psk)?;
+            }
+            exchange(ctrl, qid, &socket, &request, &mut decoder)
+        };
+        let greeted = ctrl.removal().cuts_off(&socket, greet);
+        let (response, layout) = greeted.inspect_err(|_| socket.shutdown())?;
         decoder.set_digests(layout.digests);
 
         let this = Self {

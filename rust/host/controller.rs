@@ -33,6 +33,7 @@ use super::{
     },
     paths::Shortage,
     queue::Queue,
+    removal::Removal,
     set_up::{
         set_up,
         tear_down,
@@ -80,8 +81,8 @@ pub(crate) struct Host {
     observed: Pin<KBox<Mutex<Observed>>>,
     /// A shortage of paths has been told.
     shortage_told: AtomicFlag,
-    /// It is being removed, and nobody but who removes it sends commands any more.
-    shutting_down: AtomicFlag,
+    /// What bounds how long its removal takes.
+    removal: Pin<KBox<Removal>>,
     /// The admin queue, and as many I/O queues as there may ever be.
     queues: KVec<Arc<Queue>>,
 }
@@ -112,9 +113,9 @@ impl Host {
         self.queues.first().ok_or(ENODEV.into())
     }
 
-    /// Whether nobody but who removes the controller sends commands any more.
-    pub(crate) fn is_shutting_down(&self) -> bool {
-        self.shutting_down.load(Relaxed)
+    /// What bounds how long the controller's removal takes.
+    pub(super) fn removal(&self) -> &Removal {
+        &self.removal
     }
 
     /// Lets people look at the controller from now on, unless it is being removed. May sleep.
@@ -209,7 +210,7 @@ impl Transport for Context {
                 GFP_KERNEL,
             )?,
             shortage_told: AtomicFlag::new(false),
-            shutting_down: AtomicFlag::new(false),
+            removal: KBox::pin_init(Removal::new(), GFP_KERNEL)?,
             queues,
         })
     }
@@ -229,8 +230,12 @@ impl Controller for Host {
     }
 
     fn set_up(ctrl: &Ctrl) -> Outcome {
+        ctrl.removal().watch(ctrl)?;
         ctrl.observe(ctrl);
-        set_up(ctrl, true).inspect_err(|_| ctrl.hide())?;
+        set_up(ctrl, true).inspect_err(|_| {
+            ctrl.hide();
+            ctrl.removal().begin_shutdown(ctrl);
+        })?;
         let (remote, subsystem) = (ctrl.remote(), ctrl.subsystem_nqn());
         let host = ctrl.options().host_nqn();
         dev_info!(
@@ -258,41 +263,16 @@ impl Controller for Host {
     }
 
     fn reconnect(ctrl: &Ctrl) {
-        let attempt = ctrl.count_reconnect();
-        let most = ctrl.options().max_reconnects();
-        match set_up(ctrl, false) {
-            Ok(()) => {
-                let device = ctrl.device();
-                dev_info!(
-                    device,
-                    "Successfully reconnected (attempt {attempt}/{most})\n"
-                );
-                ctrl.reset_reconnects();
-            }
-            Err(failure) => {
-                let device = ctrl.device();
-                dev_info!(device, "Failed reconnect attempt {attempt}/{most}\n");
-                reconnect_or_remove(ctrl, failure.code());
-            }
-        }
+        ctrl.removal().cuts_short(|| reconnect(ctrl));
     }
 
     fn reset(ctrl: &Ctrl) {
-        ctrl.revoke_generated_psk();
-        ctrl.stop();
-        tear_down(ctrl, false);
-        if !ctrl.change_state(State::Connecting) {
-            return;
-        }
-        if let Err(failure) = set_up(ctrl, false) {
-            ctrl.count_reconnect();
-            reconnect_or_remove(ctrl, failure.code());
-        }
+        ctrl.removal().cuts_short(|| reset(ctrl));
     }
 
     fn delete_ctrl(ctrl: &Ctrl) {
         ctrl.hide();
-        ctrl.shutting_down.store(true, Relaxed);
+        ctrl.removal().begin_shutdown(ctrl);
         tear_down(ctrl, true);
     }
 
@@ -312,6 +292,41 @@ impl Controller for Host {
             Figure::Subflows => census.fewest,
             Figure::Fallback => census.fallen_back,
         }
+    }
+}
+
+/// Tries to make the connections again.
+fn reconnect(ctrl: &Ctrl) {
+    let attempt = ctrl.count_reconnect();
+    let most = ctrl.options().max_reconnects();
+    match set_up(ctrl, false) {
+        Ok(()) => {
+            let device = ctrl.device();
+            dev_info!(
+                device,
+                "Successfully reconnected (attempt {attempt}/{most})\n"
+            );
+            ctrl.reset_reconnects();
+        }
+        Err(failure) => {
+            let device = ctrl.device();
+            dev_info!(device, "Failed reconnect attempt {attempt}/{most}\n");
+            reconnect_or_remove(ctrl, failure.code());
+        }
+    }
+}
+
+/// Makes the connections anew.
+fn reset(ctrl: &Ctrl) {
+    ctrl.revoke_generated_psk();
+    ctrl.stop();
+    tear_down(ctrl, false);
+    if !ctrl.change_state(State::Connecting) {
+        return;
+    }
+    if let Err(failure) = set_up(ctrl, false) {
+        ctrl.count_reconnect();
+        reconnect_or_remove(ctrl, failure.code());
     }
 }
 

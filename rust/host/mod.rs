@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`controller`] | makes controllers, recovers from errors, resets |
 //! | [`set_up`] | the steps of setting a controller up and tearing it down |
+//! | [`removal`], [`wait`] | bounds how long a removal waits for a controller |
 //! | [`queue`] | the life of a queue |
 //! | [`blk_mq`] | the queue as the block layer uses it |
 //! | [`state`] | what a queue is, and what it may become |
@@ -85,12 +86,14 @@ mod poll;
 mod progress;
 pub(crate) mod queue;
 pub(crate) mod recv;
+mod removal;
 pub(crate) mod request;
 pub(crate) mod send;
 pub(crate) mod set_up;
 mod state;
 mod tally;
 mod tls;
+mod wait;
 mod watch;
 mod ways;
 

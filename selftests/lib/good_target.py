@@ -42,15 +42,16 @@ class Target:
     """What a case changes: registers and fields of Identify, others when the host
     connects again; how many queues; and what is answered to a command: on is a
     function that gets the connection and the command, and says whether it has
-    dealt with it, after which the target may hang up."""
+    dealt with it, after which the target may hang up. To what silent says, a function
+    that gets the same, with None for ICReq, it never answers."""
 
     def __init__(self, name, icresp=None, on=None, registers=(), fields=(), queues=1,
-                 again=(), endless=False, hang_up=False):
+                 again=(), endless=False, hang_up=False, silent=None):
         self.name, self.icresp, self.on, self.queues = name, icresp, on, queues
         self.first = {CAP: 127 | 1 << 16 | 20 << 24 | 1 << 37, VS: 0x10300, CRTO: 0,
                       **dict(registers), **dict(fields)}
         self.again, self.endless, self.hang_up = dict(again), endless, hang_up
-        self.connects = 0
+        self.silent, self.connects = silent, 0
 
     def says(self):
         """Registers by their offset, fields of Identify by their name."""
@@ -83,12 +84,19 @@ class Connection:
         try:
             receive(self.sock, 128)
             icresp = self.target.icresp
-            self.send(ic(ICRESP, last=131072) if icresp is None else icresp)
+            if not self.is_silent():
+                self.send(ic(ICRESP, last=131072) if icresp is None else icresp)
             while icresp != b"" and self.one():
                 pass
         except OSError:
             pass
         self.sock.close()
+
+    def is_silent(self, command=None):
+        silent = self.target.silent and self.target.silent(self, command)
+        if silent:
+            self.say("silent")
+        return silent
 
     def one(self):
         """Deals with a PDU. Returns whether to go on."""
@@ -102,6 +110,8 @@ class Connection:
         return True
 
     def execute(self, command):
+        if self.is_silent(command):
+            return True
         if self.target.on and self.target.on(self, command):
             return not self.target.hang_up
         self.command(command)

@@ -48,9 +48,12 @@ pub(crate) trait Operations: Sized + Send + Sync + 'static {
     /// What the receiving side tells the sending side when the peer wants more data.
     type Grant: Copy + Default + Send;
 
-    /// Whether the queue of `ctrl` is connected, so that it takes more than the Connect command.
-    /// Does not sleep.
-    fn is_live(&self, ctrl: &Ctrl<Self::Controller>) -> bool;
+    /// The opcode of Keep Alive, of the admin queue.
+    const KEEP_ALIVE: u8 = bindings::nvme_admin_opcode_nvme_admin_keep_alive as u8;
+
+    /// Whether the queue of `ctrl` is connected, so that it takes more than the Connect command; if
+    /// it is the admin queue, a command with this `opcode`. Does not sleep.
+    fn is_live(&self, ctrl: &Ctrl<Self::Controller>, opcode: u8) -> bool;
 
     /// Fills in what the transport has to say in the submission queue entry, and what its sending
     /// side begins with. There is no handle yet. Does not sleep.
@@ -200,9 +203,13 @@ impl<Q: Operations> OperationsVTable<Q> {
         // SAFETY: By the contract of this function it is a request of a controller with queues `Q`.
         let data = unsafe { RequestData::<Q>::from_request(rq) };
         // SAFETY: `init_request` has initialised the data, which stay as long as the request.
-        let ctrl = unsafe { data.as_ref() }.ctrl();
+        let data = unsafe { data.as_ref() };
+        let ctrl = data.ctrl();
+        // SAFETY: The command is part of the request's data. That of a request of the admin queue
+        // is there already, and the opcode is the first byte of every kind of command.
+        let opcode = unsafe { *data.command().cast::<u8>() };
         // SAFETY: The controller has the tag set of the request, so it is alive.
-        let live = queue.is_live(unsafe { Ctrl::from_raw(ctrl) });
+        let live = queue.is_live(unsafe { Ctrl::from_raw(ctrl) }, opcode);
         // SAFETY: The controller has the tag set of the request, so it is alive.
         if !unsafe { bindings::helper_nvme_check_ready(ctrl, rq, live) } {
             // SAFETY: The controller is alive, and the request ours and not started.

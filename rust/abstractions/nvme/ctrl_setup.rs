@@ -7,7 +7,10 @@
 //!
 //! C header: [`drivers/nvme/host/nvme.h`](srctree/drivers/nvme/host/nvme.h)
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    time::msecs_to_jiffies, //
+};
 
 use super::{
     blk_mq,
@@ -77,6 +80,17 @@ impl<T: Controller> Ctrl<T> {
         if !queue.is_null() {
             // SAFETY: The admin queue exists as long as its tag set, and that until this returns.
             unsafe { bindings::blk_sync_queue(queue) };
+        }
+    }
+
+    /// Bounds how long each of the fabrics commands may take that are sent from now on, in
+    /// milliseconds: Connect, and those for properties. Does not sleep.
+    pub(crate) fn set_fabrics_timeout(&self, ms: u32) {
+        // SAFETY: The controller is valid; the field is set and reset by whoever sets it up.
+        let queue = unsafe { (*self.as_raw()).fabrics_q };
+        if let (false, Ok(timeout)) = (queue.is_null(), u32::try_from(msecs_to_jiffies(ms))) {
+            // SAFETY: The queue exists until the controller is freed.
+            unsafe { bindings::blk_queue_rq_timeout(queue, timeout) };
         }
     }
 
@@ -187,6 +201,12 @@ impl<T: Controller> Ctrl<T> {
     pub(crate) fn in_capsule_offset(&self) -> u16 {
         // SAFETY: The controller is valid.
         unsafe { (*self.as_raw()).icdoff }
+    }
+
+    /// The keep alive timeout in seconds, or 0 if there is none.
+    pub(crate) fn keep_alive_secs(&self) -> u32 {
+        // SAFETY: The controller is valid.
+        unsafe { (*self.as_raw()).kato }
     }
 
     /// Whether the controller supports SGLs.

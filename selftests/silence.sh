@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Peers that do not answer: whatever is waited for, a controller can be removed
+# in bounded time, and a connection that stops in the middle of a PDU ends. The
+# cases are in lib/silent_target.py: with LONG all of them, otherwise not every
+# command that a reset sends.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# The first port of the silent targets
+FIRST=4600
+SILENT_NQN=nqn.2026-11.test:bad
+# As docs/limits.md says. Where it is reset or connected again, nvme-tcp takes 10 s
+# if ICReq is not answered, and a minute otherwise; a minute for what scans and for
+# a shutdown, and 30 s for I/O.
+AT_ONCE=2
+PATIENCE=9
+
+# silent_targets: listen, all of them; what they do is in $TMP/silent
+silent_targets()
+{
+	in_target_exec "$SELFTESTS/lib/silent_target.py" "$ADDR" "$FIRST" >"$TMP/silent" 2>&1 &
+	TARGETS=$!
+	wait_until $((60 * SLOW)) grep -q listening "$TMP/silent" ||
+		bail "no silent target listens: $(cat "$TMP/silent")"
+}
+
+# Not in_target: the process itself is wanted, to end it.
+in_target_exec()
+{
+	exec nsenter --net="/run/netns/$TARGET_NS" "$@"
+}
+
+is_silent()
+{
+	grep -qxF "$1 silent" "$TMP/silent"
+}
+
+# connect_silent PORT
+connect_silent()
+{
+	local wanted=queue_size=32,nr_io_queues=1,reconnect_delay=1,ctrl_loss_tmo=600
+
+	fabrics "traddr=$ADDR,trsvcid=$1,nqn=$SILENT_NQN,$wanted,keep_alive_tmo=5"
+}
+
+# io_to CONTROLLER DD-OPERAND...: one command, whatever becomes of it
+io_to()
+{
+	disk "$1" >/dev/null
+	dd bs=4k count=1 status=none "${@:2}" || :
+}
+
+# until_silent WHAT CONTROLLER: does it, in the background
+until_silent()
+{
+	case $1 in
+	nothing) ;;
+	reset) echo 1 >"$SYS/$2/reset_controller" & ;;
+	write) io_to "$2" if=/dev/zero of="$(disk "$2")" oflag=direct & ;;
+	esac
+}
+
+# removed SECONDS WHAT PORT NAME: so quickly, while the target is silent
+removed()
+{
+	local most=$1 what=$2 name=$4 ctrl start
+
+	ctrl=$(connect_silent "$3")
+	[ "$what" = nothing ] || disk "$ctrl" >/dev/null
+	until_silent "$what" "$ctrl"
+	# To a shutdown there is nothing to be silent before it.
+	[[ $name == *shutdown ]] || wait_for 20 "the target is silent" is_silent "$name"
+	start=$(now_ms)
+	limit 150 detach "$ctrl" || fail "the controller is not removed in 150 s"
+	note "removed in $(($(now_ms) - start)) ms"
+	expect_between "ms until it is removed" 0 $((most * 1000 * SLOW)) $(($(now_ms) - start))
+	wait_for 20 "the target is silent" is_silent "$name"
+}
+
+# The time that the block layer gives a command ends the connection: the keep
+# alive of its controller is answered.
+rest_of_pdu()
+{
+	local ctrl disk
+
+	ctrl=$(connect_silent "$1")
+	disk=$(disk "$ctrl")
+	echo $((2000 * SLOW)) >"$(echo "$SYS/$ctrl"/nvme*n*)/queue/io_timeout"
+	dd if=/dev/zero of="$disk" bs=4k count=1 oflag=direct status=none
+	limit 20 read_some "$disk" || fail "the read has failed"
+	log_since_mark | matches 'QID 1 timeout' || fail "all of the PDU has come"
+	detach "$ctrl"
+}
+
+setup
+silent_targets
+disown -a
+while IFS='|' read -r what at name; do
+	[[ -n ${LONG:-} || $name != *Property\ [GS]et\ in\ a* && $name != *of\ an\ I/O* ]] || continue
+	case $what in
+	read) t "the target stops in the middle of a PDU" rest_of_pdu $((FIRST + at)) ;;
+	nothing) t "removal: silence to $name" removed "$PATIENCE" "$what" $((FIRST + at)) "$name" ;;
+	*)
+		most=$AT_ONCE
+		[ "$name" != everything ] || most=$PATIENCE
+		t "removal: silence to $name" removed "$most" "$what" $((FIRST + at)) "$name"
+		;;
+	esac
+done < <("$SELFTESTS/lib/silent_target.py" list)
+kill "$TARGETS"
+finish
