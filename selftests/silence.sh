@@ -93,7 +93,121 @@ rest_of_pdu()
 	detach "$ctrl"
 }
 
+# peer_timeout SECONDS: of both drivers
+peer_timeout()
+{
+	local module
+
+	for module in "nvme_$HOST_TR" "nvmet_$PORT_TR"; do
+		echo "$1" >"/sys/module/$module/parameters/peer_timeout"
+	done
+}
+
+undo()
+{
+	local i
+
+	peer_timeout 120
+	for ((i = 1; i <= LINKS; i++)); do
+		in_host tc qdisc delete dev "h$i" root
+		in_target tc qdisc delete dev "t$i" root
+	done >/dev/null 2>&1 || :
+}
+
+# The C target keeps a connection that stops as long as its controller lives.
+host_stops()
+{
+	local ms
+
+	peer_timeout "$SECONDS_GIVEN"
+	ms=$(in_host "$SELFTESTS/lib/greedy.py" stops "$ADDR" "$PORT" "$NQN")
+	note "ended after $ms ms"
+	expect_between "ms until the connection is ended" $((SECONDS_GIVEN * 1000)) \
+		$((SECONDS_GIVEN * 2500 * SLOW)) "$ms"
+}
+
+# at_target: its connections
+at_target()
+{
+	in_target ss -Htn state established "sport = :$PORT"
+}
+
+none_at_target()
+{
+	! at_target | matches .
+}
+
+# silent_links: all of them
+silent_links()
+{
+	local i
+
+	for ((i = 1; i <= LINKS; i++)); do
+		shape "$i" loss 100%
+	done
+}
+
+# none_gives_up: who has nothing to say is not taken for somebody who is gone
+none_gives_up()
+{
+	wait_until $((SECONDS_GIVEN * 3)) told_silent || return 0
+	fail "somebody who is there was given up"
+}
+
+told_silent()
+{
+	log_since_mark | matches 'no sign of life'
+}
+
+# Without keep alive a target finds out for itself that a host is gone ...
+host_gone()
+{
+	local peer
+
+	peer_timeout "$SECONDS_GIVEN"
+	mkfifo "$TMP/end"
+	in_host "$SELFTESTS/lib/greedy.py" idle "$ADDR" "$PORT" "$NQN" \
+		>"$TMP/idle" 2>&1 <"$TMP/end" &
+	peer=$!
+	exec 7>"$TMP/end"
+	wait_for 20 "the host is connected" grep -q held "$TMP/idle"
+	none_gives_up
+	silent_links
+	wait_for $((SECONDS_GIVEN * 3)) "the target has no connection" none_at_target
+	exec 7>&-
+	wait_for 20 "the host ends" gone "$peer"
+}
+
+not_live()
+{
+	! is_state "$1" live
+}
+
+# ... and a host that a target is. The end of its connection at the target is the
+# business of the core, which gives discovery controllers two minutes.
+target_gone()
+{
+	local ctrl
+
+	peer_timeout "$SECONDS_GIVEN"
+	ctrl=$(fabrics "traddr=$ADDR,trsvcid=$PORT,nqn=$DISCOVERY_NQN,discovery,$1")
+	expect "keep alive timeout" 0 "$(attr "$ctrl" kato)"
+	none_gives_up
+	silent_links
+	wait_for $((SECONDS_GIVEN * 3)) "the host recovers" not_live "$ctrl"
+	told_silent || fail "the host does not say why"
+	undo
+	await_state "$ctrl" live 30
+}
+
 setup
+SECONDS_GIVEN=$((4 * SLOW))
+if [ "$HOST_TR:$PORT_TR" = mptcp:mptcp ]; then
+	t "a host stops in the middle of a PDU" host_stops
+	t "a host without keep alive is gone" host_gone
+	t "a target without keep alive is gone" target_gone \
+		keep_alive_tmo=0,reconnect_delay=1,ctrl_loss_tmo=600
+fi
 silent_targets
 disown -a
 while IFS='|' read -r what at name; do

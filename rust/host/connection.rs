@@ -18,7 +18,8 @@ use kernel::{
             Atomic, //
         },
         Arc, //
-    }, //
+    },
+    time::Delta, //
 };
 
 use super::{
@@ -30,7 +31,10 @@ use super::{
 use crate::{
     abstractions::{
         net::socket::Socket,
-        nvme::ctrl::State,
+        nvme::{
+            ctrl::State,
+            parameters, //
+        },
         trace, //
     },
     wire::{
@@ -67,9 +71,14 @@ pub(crate) struct Connection {
     pub(crate) maxh2cdata: u32,
     /// What its queue has seen.
     pub(super) tally: Arc<Tally>,
+    /// For how many seconds the controller may be silent; 0 if keep alive, or nobody, says that.
+    patience: u32,
     /// Whether it is of no use any more.
     broken: Atomic<bool>,
 }
+
+/// How often a controller is asked for a sign of life, in the time that it has for one.
+const PROBES: u32 = 4;
 
 impl Connection {
     /// Opens a connection for queue `qid`, and returns it with a decoder for what follows.
@@ -111,6 +120,7 @@ impl Connection {
         let this = Self {
             ctrl: ctrl.to_ref(),
             qid,
+            patience: patience(ctrl, &socket),
             socket,
             layout,
             maxh2cdata: response.maxh2cdata,
@@ -144,6 +154,13 @@ impl Connection {
         self.ctrl.start_recovery();
     }
 
+    /// For how many seconds there has been no sign of life of the controller, if that is too long.
+    /// May sleep.
+    pub(super) fn silence(&self) -> Option<u32> {
+        let secs = self.patience;
+        (secs > 0 && self.socket.is_silent(Delta::from_secs(secs.into()))).then_some(secs)
+    }
+
     /// Whether the connection is of no use any more.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Acquire)
@@ -154,6 +171,19 @@ impl Connection {
     /// a reset waits for.
     pub(crate) fn is_recovered(&self, qid: u16) -> bool {
         qid != 0 && matches!(self.ctrl.state(), State::Live | State::Resetting)
+    }
+}
+
+/// For how many seconds a controller may be silent that has no keep alive, and is asked for signs
+/// of life therefore (the parameter `peer_timeout`); 0 if it may for ever.
+fn patience(ctrl: &Ctrl, socket: &Socket) -> u32 {
+    let secs = parameters::peer_timeout();
+    let asks =
+        || ctrl.keep_alive_secs() == 0 && secs > 0 && socket.set_keepalive(secs / PROBES).is_ok();
+    match asks() {
+        true => secs,
+        // The next command notices that it is gone.
+        false => 0,
     }
 }
 

@@ -8,6 +8,7 @@
 //! breaks the connections that hold the removal up.
 
 use kernel::{
+    dev_warn,
     new_mutex,
     prelude::*,
     sync::{
@@ -146,6 +147,24 @@ impl Host {
         }
     }
 
+    /// Starts recovery if there is no sign of life of the controller, which has no keep alive, for
+    /// as long as the parameter `peer_timeout` says.
+    fn recover_if_silent(&self) {
+        for queue in self.io_queues(0, u32::MAX) {
+            queue.look(|_, connection| {
+                let found = connection.and_then(|at| Some((at, at.silence()?)));
+                if let Some((connection, secs)) = found {
+                    let (device, id) = (connection.ctrl.device(), queue.id());
+                    dev_warn!(
+                        device,
+                        "queue {id}: no sign of life of the controller for {secs} s\n"
+                    );
+                    connection.set_broken();
+                }
+            });
+        }
+    }
+
     fn cut_off(&self, need: Need) {
         let end = match need {
             Need::Nothing => return,
@@ -177,8 +196,10 @@ impl_has_delayed_work! {
 impl Shared {
     fn look(&self) {
         let ctrl = &self.ctrl;
-        if ctrl.state() == State::Deleting {
-            ctrl.cut_off(self.wait.lock().look(ctrl.seen(ctrl)));
+        match ctrl.state() {
+            State::Deleting => ctrl.cut_off(self.wait.lock().look(ctrl.seen(ctrl))),
+            State::Live if ctrl.keep_alive_secs() == 0 => ctrl.recover_if_silent(),
+            _ => {}
         }
     }
 

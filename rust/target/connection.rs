@@ -128,6 +128,9 @@ pub(crate) struct Connection {
     /// Ends what does not become a queue.
     #[pin]
     deadline_work: DelayedWork<Connection, 3>,
+    /// Ends a queue whose host is silent.
+    #[pin]
+    patience_work: DelayedWork<Connection, 4>,
 }
 
 impl_has_work! {
@@ -138,6 +141,7 @@ impl_has_work! {
 impl_has_delayed_work! {
     impl HasDelayedWork<Self, 2> for Connection { self.later_work }
     impl HasDelayedWork<Self, 3> for Connection { self.deadline_work }
+    impl HasDelayedWork<Self, 4> for Connection { self.patience_work }
 }
 
 impl Connection {
@@ -169,6 +173,7 @@ impl Connection {
                 release_work <- new_work!("nvmet_mptcp::Connection::release_work"),
                 later_work <- new_delayed_work!("nvmet_mptcp::Connection::later_work"),
                 deadline_work <- new_delayed_work!("nvmet_mptcp::Connection::deadline_work"),
+                patience_work <- new_delayed_work!("nvmet_mptcp::Connection::patience_work"),
             }? Error),
             GFP_KERNEL,
         )?;
@@ -323,6 +328,7 @@ impl WorkItem<1> for Connection {
         let state = core::mem::replace(&mut *this.state.lock(), State::Released);
         drop(state);
         cancel_delayed_sync::<Self, 2>(&this);
+        cancel_delayed_sync::<Self, 4>(&this);
         // They may have queued the work again when they were done.
         cancel_sync::<Self, 0>(&this);
         // The work, which has come to its end, made the file.

@@ -24,6 +24,7 @@ use super::{
         TooDeep,
         MAX_DATA, //
     },
+    patience::Patience,
     port::Port,
     recv::Receiver,
     send::{
@@ -81,6 +82,8 @@ pub(super) struct Io {
     /// How long to go on after there was something to do, in this run.
     idle_poll: Delta,
     last_busy: Option<Instant<Monotonic>>,
+    /// If the connection is a queue, and its host may not be silent for ever.
+    pub(super) patience: Option<Patience>,
 }
 
 impl Io {
@@ -106,6 +109,7 @@ impl Io {
             done: Fifo::new(),
             idle_poll: Delta::ZERO,
             last_busy: None,
+            patience: None,
         };
         Ok(KBox::new(this, GFP_KERNEL)?)
     }
@@ -197,6 +201,7 @@ impl Io {
             let limits = Limits::of_queue(id.qid, self.sq.inline_data_size(), MAX_DATA);
             self.receiver.set_limits(limits);
             connection.show();
+            connection.lose_patience(self);
         }
         Ok(())
     }

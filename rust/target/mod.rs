@@ -13,6 +13,7 @@
 //! | `connection.rs` | a connection, which becomes a queue: how it begins and ends |
 //! | `greeting.rs` | what comes before: its host speaks, perhaps a TLS handshake |
 //! | `crowd.rs` | how long it may take until it is a queue, and how many may be on the way |
+//! | `patience.rs` | how long the host may be silent when it is one |
 //! | `events.rs` | what its socket tells it |
 //! | `wakeup.rs` | when and where its work is done |
 //! | `io.rs` | one turn of that: receive, execute, send |
@@ -102,6 +103,7 @@ mod greeting;
 mod io;
 mod limits;
 mod observe;
+mod patience;
 mod payload;
 mod port;
 mod recv;

@@ -138,6 +138,11 @@ impl Receiver {
         self.decoder.header()
     }
 
+    /// Where the stream is in a PDU that has not come to its end, if it is in one.
+    pub(super) fn midway(&self) -> Option<u32> {
+        self.decoder.midway()
+    }
+
     /// Takes the next command to be executed.
     pub(super) fn next_ready(&mut self) -> Option<Request> {
         self.ready.pop()

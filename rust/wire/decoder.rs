@@ -173,6 +173,17 @@ impl<C: Crc32c> Decoder<C> {
             .inspect_err(|error| self.state = State::Dead(*error))
     }
 
+    /// Where the stream is in a PDU that has not come to its end, as a number that changes with each
+    /// byte; [`None`] between PDUs, and after an error.
+    pub fn midway(&self) -> Option<u32> {
+        match self.state {
+            State::Dead(_) | State::Common { at: 0 } => None,
+            State::Common { at } | State::Header { at, .. } => u32::try_from(at).ok(),
+            State::DataDigest { at } => u32::try_from(MAX_HLEN.saturating_add(at)).ok(),
+            State::Skip { left, .. } | State::Payload { left } => Some(left),
+        }
+    }
+
     /// The header received last, or what has arrived of it, without digest: what a
     /// [`TermReq`](super::TermReq) about it has to contain.
     pub fn header(&self) -> &[u8] {

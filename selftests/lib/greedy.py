@@ -14,7 +14,7 @@ import sys
 import time
 
 from good_host import LIMIT, Queue, admin, io, rw
-from pdu import AER, IN_CAPSULE, R2T, READ, REPORT, TRANSPORT, WRITE, sqe
+from pdu import AER, ICREQ, IN_CAPSULE, R2T, READ, REPORT, TRANSPORT, WRITE, capsule, ic, sqe
 
 MIB = 1 << 20
 
@@ -159,7 +159,54 @@ def patient(where, nqn):
     print("answered")
 
 
+def stops(where, nqn):
+    """Two I/O queues, one of which stops in the middle of a PDU. Prints after how
+    many milliseconds that one is ended; the other still answers then."""
+    keep, cntlid = admin(where, nqn)
+    idle, stopped = (io(where, nqn, cntlid, qid) for qid in (1, 2))
+    start = time.monotonic()
+    stopped.sock.sendall(capsule(rw(READ, 0, 4096))[:40])
+    assert stopped.sock.recv(1) == b"", "the target says something"
+    took = time.monotonic() - start
+    idle.submit(rw(READ, 0, 4096))
+    status = idle.answer()[0]
+    assert status == 0, f"a read on the other queue: {status:#x}"
+    keep.sock.close()
+    print(round(took * 1000))
+
+
+def crowd(where, nqn):
+    """150 connections, of which every second one sends ICReq. Prints how many of
+    these are answered."""
+    socks, answers = [], 0
+    for at in range(150):
+        sock = socket.create_connection(where, LIMIT)
+        if at % 2:
+            sock.sendall(ic(ICREQ))
+        socks.append(sock)
+    end = time.monotonic() + 5
+    for sock in socks[1::2]:
+        try:
+            sock.settimeout(max(end - time.monotonic(), 0.01))
+            answers += len(sock.recv(128)) > 0
+        except OSError:
+            pass
+    for sock in socks:
+        sock.close()
+    print(answers)
+
+
+def idle(where, nqn):
+    """A controller without keep alive, with nothing to say."""
+    queues = admin(where, nqn)
+    queues += (io(where, nqn, queues[1], 1, protocol=socket.IPPROTO_MPTCP),)
+    hold()
+
+
 CASES = {
+    "idle": idle,
+    "crowd": crowd,
+    "stops": stops,
     "leftovers": leftovers,
     "refused-connect": refused_connect,
     "deep": deep,

@@ -67,6 +67,19 @@ impl Socket {
         self.set_option(bindings::IPPROTO_TCP, bindings::TCP_RTO_MIN_US, RTO_MIN_US)
     }
 
+    /// Asks a peer that nothing is heard of whether it is there, every `secs` seconds, and each
+    /// subflow for itself (`SO_KEEPALIVE`, `TCP_KEEPIDLE`, `TCP_KEEPINTVL`).
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP` on an MPTCP socket if the kernel has these options for TCP alone.
+    pub fn set_keepalive(&self, secs: u32) -> Result {
+        let secs = i32::try_from(secs.max(1)).map_err(|_| EINVAL)?;
+        self.set_option(bindings::IPPROTO_TCP, bindings::TCP_KEEPIDLE, secs)?;
+        self.set_option(bindings::IPPROTO_TCP, bindings::TCP_KEEPINTVL, secs)?;
+        self.set_option(bindings::SOL_SOCKET, bindings::SO_KEEPALIVE, 1i32)
+    }
+
     /// Throws away on close what was not sent, instead of sending it later (`SO_LINGER` of 0).
     pub fn set_no_linger(&self) -> Result {
         let linger = kernel_bindings::linger {

@@ -7,7 +7,8 @@
 
 use kernel::{
     fmt,
-    prelude::*, //
+    prelude::*,
+    time::Delta, //
 };
 
 use super::{
@@ -37,6 +38,12 @@ impl Subflow {
     /// Whether the subflow is up and has not stopped to answer.
     pub fn is_usable(&self) -> bool {
         !self.is_stale() && u32::from(self.0.tcp.tcpi_state) == bindings::TCP_ESTABLISHED
+    }
+
+    /// For how long nothing has come, not even an acknowledgement.
+    pub fn silence(&self) -> Delta {
+        let tcp = &self.0.tcp;
+        Delta::from_millis(tcp.tcpi_last_ack_recv.min(tcp.tcpi_last_data_recv).into())
     }
 
     /// Whether MPTCP has found that it does not answer, and sends nothing more over it for now.
@@ -83,6 +90,15 @@ impl fmt::Display for Subflow {
 }
 
 impl Socket {
+    /// Whether nothing has come over any subflow for as long as `time`, although there are some.
+    /// That means something after [`Socket::set_keepalive`]. May sleep.
+    pub fn is_silent(&self, time: Delta) -> bool {
+        self.subflow_list().is_ok_and(|subflows| {
+            let silent = |subflow: &Subflow| subflow.silence() >= time;
+            !subflows.is_empty() && subflows.iter().all(silent)
+        })
+    }
+
     /// The subflows that there are at this moment; one for a connection of plain TCP. May sleep.
     ///
     /// # Errors

@@ -23,3 +23,9 @@ pub(crate) fn tls_handshake_timeout() -> u32 {
     // SAFETY: C reads a number.
     unsafe { bindings::helper_nvme_tls_handshake_timeout() }
 }
+
+/// How many seconds a peer without keep alive may be silent; 0 for any number (`peer_timeout`).
+pub(crate) fn peer_timeout() -> u32 {
+    // SAFETY: C reads a number.
+    unsafe { bindings::helper_nvme_peer_timeout() }
+}

@@ -168,6 +168,22 @@ impl<T: Transport> SubQueue<T> {
         unsafe { (*self.sq_raw()).sqhd_disabled }
     }
 
+    /// The keep alive timeout of the controller that the queue is connected to in seconds, or 0 if
+    /// there is none.
+    pub(crate) fn keep_alive_secs(&self) -> u32 {
+        // SAFETY: The queue is alive. The controller is set and reset when a connect command is
+        // executed, which borrows `self` mutably.
+        let ctrl = unsafe { (*self.sq_raw()).ctrl };
+        if ctrl.is_null() {
+            return 0;
+        }
+        // SAFETY: By the invariant the controller is alive.
+        let kato = unsafe { &raw const (*ctrl).kato };
+        // SAFETY: As above. A command on another queue may change the number at any time, which is
+        // read as a whole.
+        unsafe { kato.read_volatile() }
+    }
+
     /// Puts the controller, if the queue is connected to one, into the state "fatal error", in
     /// which the core tears all of its connections down. May sleep.
     pub(crate) fn fatal_error(&mut self) {

@@ -113,6 +113,7 @@ enum blk_eh_timer_return helper_nvme_timeout(struct request *rq);
 int helper_nvme_so_priority(void);
 bool helper_nvme_wq_unbound(void);
 unsigned int helper_nvme_tls_handshake_timeout(void);
+unsigned int helper_nvme_peer_timeout(void);
 
 /* nvme_attributes.c */
 int helper_nvme_add_attributes(struct nvme_ctrl *ctrl);
@@ -139,5 +140,6 @@ void helper_nvmet_sq_put_tls_key(struct nvmet_sq *sq);
 int helper_nvmet_so_priority(void);
 unsigned int helper_nvmet_idle_poll_period_usecs(void);
 unsigned int helper_nvmet_tls_handshake_timeout(void);
+unsigned int helper_nvmet_peer_timeout(void);
 
 #endif /* _NVME_MPTCP_HELPERS_H */

@@ -27,3 +27,8 @@ unsigned int helper_nvme_tls_handshake_timeout(void)
 {
 	return READ_ONCE(tls_handshake_timeout);
 }
+
+unsigned int helper_nvme_peer_timeout(void)
+{
+	return READ_ONCE(peer_timeout);
+}

@@ -42,3 +42,8 @@ unsigned int helper_nvmet_tls_handshake_timeout(void)
 {
 	return READ_ONCE(tls_handshake_timeout);
 }
+
+unsigned int helper_nvmet_peer_timeout(void)
+{
+	return READ_ONCE(peer_timeout);
+}

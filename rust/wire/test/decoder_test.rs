@@ -330,4 +330,17 @@ mod tests {
         }
         assert_eq!(host.header(), &golden::ICREQ[..24]);
     }
+    #[test]
+    fn decoder_tells_where_it_is_in_a_pdu() -> Result<(), DecodeError> {
+        let mut host = open(Role::Host, BOTH);
+        let mut before = host.midway();
+        assert_eq!(before, None);
+        for byte in golden::C2HDATA_DIGESTS.iter().chain(&[0; 4096 + 4]) {
+            feed(&mut host, &[*byte], 1, &mut [None; 4])?;
+            assert_ne!(host.midway(), before);
+            before = host.midway();
+        }
+        assert_eq!(before, None);
+        Ok(())
+    }
 }
