@@ -177,12 +177,14 @@ impl Connection {
 /// For how many seconds a controller may be silent that has no keep alive, and is asked for signs
 /// of life therefore (the parameter `peer_timeout`); 0 if it may for ever.
 fn patience(ctrl: &Ctrl, socket: &Socket) -> u32 {
-    let secs = parameters::peer_timeout();
-    let asks =
-        || ctrl.keep_alive_secs() == 0 && secs > 0 && socket.set_keepalive(secs / PROBES).is_ok();
-    match asks() {
+    let secs = match parameters::peer_timeout() {
+        0 => return 0,
+        // There is no asking more often than once a second.
+        secs => secs.max(PROBES),
+    };
+    match ctrl.keep_alive_secs() == 0 && socket.set_keepalive(secs / PROBES).is_ok() {
         true => secs,
-        // The next command notices that it is gone.
+        // If there is no keep alive either, the next command notices that it is gone.
         false => 0,
     }
 }

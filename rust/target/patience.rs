@@ -49,8 +49,12 @@ impl Patience {
     /// With the host at the other end of `socket`, whose keep alive timeout is `kato` seconds, or
     /// 0; [`None`] if it has no end. May sleep.
     fn new(socket: &Socket, kato: u32) -> Option<Self> {
-        let secs = parameters::peer_timeout();
-        (secs > 0).then(|| Self {
+        let secs = match parameters::peer_timeout() {
+            0 => return None,
+            // There is no asking more often than once a second.
+            secs => secs.max(LOOKS),
+        };
+        Some(Self {
             secs,
             asks: kato == 0 && socket.set_keepalive(secs / LOOKS).is_ok(),
             stop: None,
