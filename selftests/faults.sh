@@ -7,49 +7,14 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-DEBUG=/sys/kernel/debug
-INJECTED=()
-# more faults than there can be in a subtest
-MANY=1000000
+# shellcheck source-path=SCRIPTDIR source=lib/faults.sh
+. "$SELFTESTS/lib/faults.sh"
 
-# need_fault FAULT
-need_fault()
+# disk_faults 0: none of the target's disk
+disk_faults()
 {
-	[ -d "$DEBUG/$1" ] || skip "the kernel has no $1"
-}
-
-# inject FAULT ATTRIBUTE=VALUE...: of $DEBUG/FAULT
-inject()
-{
-	local dir=$DEBUG/$1 attribute
-	shift
-
-	INJECTED+=("$dir")
-	for attribute in verbose=0 interval=1 times=-1 "$@"; do
-		echo "${attribute#*=}" >"$dir/${attribute%%=*}"
-	done
-}
-
-# inject_no_more: what is allocated, and completed, from here on is so
-inject_no_more()
-{
-	local dir
-
-	for dir in "${INJECTED[@]}"; do
-		echo 0 >"$dir/probability"
-		echo N >"$dir/task-filter"
-	done
-	INJECTED=()
-	mark_workers 0
-	udevadm control --start-exec-queue
-}
-
-# spare_udev: until no more is injected. A worker of udevd's that is hit sleeps
-# for ever, with a disk open.
-spare_udev()
-{
-	limit 30 udevadm settle
-	udevadm control --stop-exec-queue
+	echo "$1" >/sys/block/mem/io-timeout-fail
+	echo "$1" >/sys/block/mem/make-it-fail
 }
 
 undo()
@@ -57,7 +22,7 @@ undo()
 	delay_links
 	inject_no_more
 	talk -p
-	[ ! -e /sys/block/mem ] || echo 0 >/sys/block/mem/io-timeout-fail
+	[ ! -e /sys/block/mem ] || disk_faults 0
 }
 
 # delay_links [TIME]: in both directions; without it they are as fast as they were
@@ -83,16 +48,6 @@ talk()
 	for module in nvme_core nvme_fabrics nvmet; do
 		echo "module $module $1" >"$DEBUG/dynamic_debug/control"
 	done
-}
-
-# mark_workers 0|1: the faults with a task filter are for the kernel's workers
-mark_workers()
-{
-	local pid
-
-	for pid in $(pgrep '^kworker/'); do
-		echo "$1" >"/proc/$pid/make-it-fail" || :
-	done 2>/dev/null
 }
 
 # path CONTROLLER: the disk of the path, in which faults are injected
@@ -244,7 +199,7 @@ unsent_command()
 
 failed_some()
 {
-	[ "$(cat "$DEBUG/failslab/times")" -lt "$MANY" ]
+	[ "$(cat "$DEBUG/${1:-failslab}/times")" -lt "$MANY" ]
 }
 
 # Allocations that cannot wait: in the network's softirqs, and while sending
@@ -286,6 +241,69 @@ worker_allocations()
 	still_works
 }
 
+# Other ways than the first are tried, which is silent.
+other_ways()
+{
+	shape 1 loss 100%
+	worker_allocations "$@"
+}
+
+# Those of the target's connections that are no queues yet
+crowd_allocations()
+{
+	need_fault "$1"
+	inject "$1" ignore-gfp-wait=N task-filter=Y probability=100 times="$MANY" "${@:2}"
+	mark_workers 1
+	in_host "$SELFTESTS/lib/greedy.py" crowd "$ADDR" "$PORT" "$NQN" >"$TMP/answered"
+	note "$((MANY - $(cat "$DEBUG/$1/times"))) faults," \
+		"$(cat "$TMP/answered") of 75 ICReqs were answered"
+	failed_some "$1" || fail "nothing has failed"
+	inject_no_more
+	wait_for 60 "no connection is left at the target" none_at_target
+	still_works
+}
+
+none_at_target()
+{
+	! in_target ss -Htn state established "sport = :$PORT" | matches .
+}
+
+# Each allocation that it takes to look at a controller, or a connection of the
+# target, fails once.
+looking()
+{
+	local ctrl files=()
+
+	need_fault failslab
+	ctrl=$(attach)
+	fio_load "$(disk "$ctrl")"
+	[ "$HOST_TR" != mptcp ] ||
+		files+=("$DEBUG/nvme_mptcp/$ctrl"/queue* "$SYS/$ctrl"/mptcp/*)
+	[ "$PORT_TR" != mptcp ] || files+=("$DEBUG"/nvmet_mptcp/queue*)
+	inject failslab ignore-gfp-wait=N
+	note "$("$SELFTESTS/lib/fail_read.py" "${files[@]}")"
+	load_stop
+	still_works
+}
+
+# Reads and writes fail at the target's disk: the host is told, and no more.
+requests_fail()
+{
+	local ctrl
+
+	need_fault fail_make_request
+	ctrl=$(attach)
+	fio_load "$(disk "$ctrl")" --continue_on_error=all
+	echo 1 >/sys/block/mem/make-it-fail
+	inject fail_make_request probability=100 interval=10 times="$MANY"
+	wait_for 20 "a request fails" failed_some fail_make_request
+	limit 60 nvme reset "/dev/$ctrl" || fail "reset while requests fail"
+	await_state "$ctrl" live
+	limit 60 detach "$ctrl" || fail "disconnect while requests fail"
+	load_ends 60
+	still_works
+}
+
 setup
 t "resets under load, with all messages" talkative_reset
 t "completions get lost on the host" completions_lost
@@ -299,4 +317,11 @@ t "slab allocations that cannot wait fail" atomic_allocations failslab
 t "page allocations that cannot wait fail" atomic_allocations fail_page_alloc min-order=0
 t "slab allocations of workers fail" worker_allocations failslab
 t "page allocations of workers fail" worker_allocations fail_page_alloc min-order=0
+t "allocations of workers fail while other ways are tried" other_ways failslab
+if [ "$PORT_TR" = mptcp ]; then
+	t "slab allocations for a crowd fail" crowd_allocations failslab interval=50
+	t "page allocations for a crowd fail" crowd_allocations fail_page_alloc interval=5 min-order=0
+fi
+t "allocations of those who look fail" looking
+t "requests fail on the target" requests_fail
 finish

@@ -93,13 +93,13 @@ rest_of_pdu()
 	detach "$ctrl"
 }
 
-# peer_timeout SECONDS: of both drivers
+# peer_timeout SECONDS: of the drivers that have it
 peer_timeout()
 {
-	local module
+	local file
 
-	for module in "nvme_$HOST_TR" "nvmet_$PORT_TR"; do
-		echo "$1" >"/sys/module/$module/parameters/peer_timeout"
+	for file in /sys/module/nvme*_mptcp/parameters/peer_timeout; do
+		echo "$1" >"$file"
 	done
 }
 

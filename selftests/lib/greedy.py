@@ -180,18 +180,19 @@ def crowd(where, nqn):
     these are answered."""
     socks, answers = [], 0
     for at in range(150):
-        sock = socket.create_connection(where, LIMIT)
-        if at % 2:
-            sock.sendall(ic(ICREQ))
-        socks.append(sock)
-    end = time.monotonic() + 5
-    for sock in socks[1::2]:
         try:
-            sock.settimeout(max(end - time.monotonic(), 0.01))
+            sock = socket.create_connection(where, LIMIT)
+            socks.append(sock)
+            sock.sendall(ic(ICREQ) if at % 2 else b"")
+        except OSError:
+            pass
+    end = time.monotonic() + 5
+    for sock in socks:
+        try:
+            sock.settimeout(min(max(end - time.monotonic(), 0.01), 0.1))
             answers += len(sock.recv(128)) > 0
         except OSError:
             pass
-    for sock in socks:
         sock.close()
     print(answers)
 
