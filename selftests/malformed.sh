@@ -54,9 +54,9 @@ in_target_exec()
 # connect_bad PORT
 connect_bad()
 {
-	local options=queue_size=32,nr_io_queues=1,reconnect_delay=1,ctrl_loss_tmo=600
+	local wanted=queue_size=32,nr_io_queues=1,reconnect_delay=1,ctrl_loss_tmo=600
 
-	fabrics "traddr=$ADDR,trsvcid=$1,nqn=$BAD_NQN,$options"
+	fabrics "traddr=$ADDR,trsvcid=$1,nqn=$BAD_NQN,$wanted"
 }
 
 was_told()

@@ -78,6 +78,24 @@ removed()
 	wait_for 20 "the target is silent" is_silent "$name"
 }
 
+# links_silent SECONDS RESET: a controller under load is removed so quickly when
+# nothing passes the links any more; RESET says if it is being reset then
+links_silent()
+{
+	local ctrl start
+
+	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=600)
+	fio_load "$(disk "$ctrl")"
+	silent_links
+	until_silent "$2" "$ctrl"
+	[ "$2" = nothing ] || wait_for 10 "the reset begins" not_live "$ctrl"
+	start=$(now_ms)
+	limit 150 detach "$ctrl" || fail "the controller is not removed in 150 s"
+	note "removed in $(($(now_ms) - start)) ms"
+	expect_between "ms until it is removed" 0 $(($1 * 1000 * SLOW)) $(($(now_ms) - start))
+	load_ends 20
+}
+
 # The time that the block layer gives a command ends the connection: the keep
 # alive of its controller is answered.
 rest_of_pdu()
@@ -202,12 +220,16 @@ target_gone()
 
 setup
 SECONDS_GIVEN=$((4 * SLOW))
-if [ "$HOST_TR:$PORT_TR" = mptcp:mptcp ]; then
+if [ "$HOST_TR:$PORT_TR:$TLS" = mptcp:mptcp: ]; then
 	t "a host stops in the middle of a PDU" host_stops
 	t "a host without keep alive is gone" host_gone
 	t "a target without keep alive is gone" target_gone \
 		keep_alive_tmo=0,reconnect_delay=1,ctrl_loss_tmo=600
 fi
+t "removal: all links are silent" links_silent "$PATIENCE" nothing
+t "removal: all links are silent in a reset" links_silent "$AT_ONCE" reset
+# The silent targets do not speak TLS.
+[ -z "$TLS" ] || finish
 silent_targets
 disown -a
 while IFS='|' read -r what at name; do

@@ -55,7 +55,8 @@
 //! 5. the socket lock, inside [`Socket::send`](crate::abstractions::net::socket::Socket::send) and
 //!    [`Socket::read`](crate::abstractions::net::socket::Socket::read).
 //!
-//! Under the lock of [`Host::ways`](controller::Host::ways) no other is taken.
+//! Under the lock of [`Host::ways`](controller::Host::ways) no other is taken, and under those of
+//! [`Removal`](removal::Removal) none but the socket lock.
 //!
 //! Whoever polls cannot wait for any of them: he takes the receiver and then the spinlock of the
 //! socket, inside [`Socket::try_read`](crate::abstractions::net::socket::Socket::try_read), if
