@@ -320,7 +320,8 @@ t "page allocations of workers fail" worker_allocations fail_page_alloc min-orde
 t "allocations of workers fail while other ways are tried" other_ways failslab
 if [ "$PORT_TR" = mptcp ]; then
 	t "slab allocations for a crowd fail" crowd_allocations failslab interval=50
-	t "page allocations for a crowd fail" crowd_allocations fail_page_alloc interval=5 min-order=0
+	t "page allocations for a crowd fail" crowd_allocations fail_page_alloc interval=5 \
+		min-order=0
 fi
 t "allocations of those who look fail" looking
 t "requests fail on the target" requests_fail

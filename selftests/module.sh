@@ -142,7 +142,8 @@ parameters()
 	has_parameters "$host_module" \
 		peer_timeout:uint so_priority:int tls_handshake_timeout:uint wq_unbound:bool
 	has_parameters "$target_module" \
-		idle_poll_period_usecs:int peer_timeout:uint so_priority:int tls_handshake_timeout:uint
+		idle_poll_period_usecs:int peer_timeout:uint so_priority:int \
+		tls_handshake_timeout:uint
 	for module in "$host_module" "$target_module"; do
 		refuses "$module" tls_handshake_timeout -1 4294968 x
 		takes "$module" tls_handshake_timeout 0 4294967 10

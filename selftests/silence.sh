@@ -168,7 +168,7 @@ silent_links()
 # none_gives_up: who has nothing to say is not taken for somebody who is gone
 none_gives_up()
 {
-	wait_until $((SECONDS_GIVEN * 3)) told_silent || return 0
+	wait_until $((SECONDS_GIVEN * 2)) told_silent || return 0
 	fail "somebody who is there was given up"
 }
 
@@ -233,14 +233,15 @@ t "removal: all links are silent in a reset" links_silent "$AT_ONCE" reset
 silent_targets
 disown -a
 while IFS='|' read -r what at name; do
-	[[ -n ${LONG:-} || $name != *Property\ [GS]et\ in\ a* && $name != *of\ an\ I/O* ]] || continue
+	[ -n "${LONG:-}" ] || ! matches "Property .et in a\|of an I/O" <<<"$name" || continue
+	port=$((FIRST + at))
 	case $what in
-	read) t "the target stops in the middle of a PDU" rest_of_pdu $((FIRST + at)) ;;
-	nothing) t "removal: silence to $name" removed "$PATIENCE" "$what" $((FIRST + at)) "$name" ;;
+	read) t "the target stops in the middle of a PDU" rest_of_pdu "$port" ;;
+	nothing) t "removal: silence to $name" removed "$PATIENCE" "$what" "$port" "$name" ;;
 	*)
 		most=$AT_ONCE
 		[ "$name" != everything ] || most=$PATIENCE
-		t "removal: silence to $name" removed "$most" "$what" $((FIRST + at)) "$name"
+		t "removal: silence to $name" removed "$most" "$what" "$port" "$name"
 		;;
 	esac
 done < <("$SELFTESTS/lib/silent_target.py" list)

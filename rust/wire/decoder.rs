@@ -173,8 +173,8 @@ impl<C: Crc32c> Decoder<C> {
             .inspect_err(|error| self.state = State::Dead(*error))
     }
 
-    /// Where the stream is in a PDU that has not come to its end, as a number that changes with each
-    /// byte; [`None`] between PDUs, and after an error.
+    /// Where the stream is in a PDU that has not come to its end, as a number that changes with
+    /// each byte; [`None`] between PDUs, and after an error.
     pub fn midway(&self) -> Option<u32> {
         match self.state {
             State::Dead(_) | State::Common { at: 0 } => None,

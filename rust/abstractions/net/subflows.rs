@@ -40,7 +40,7 @@ impl Subflow {
         !self.is_stale() && u32::from(self.0.tcp.tcpi_state) == bindings::TCP_ESTABLISHED
     }
 
-    /// For how long nothing has come, not even an acknowledgement.
+    /// For how long nothing has come, not even an ACK.
     pub fn silence(&self) -> Delta {
         let tcp = &self.0.tcp;
         Delta::from_millis(tcp.tcpi_last_ack_recv.min(tcp.tcpi_last_data_recv).into())
