@@ -1,94 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What an administrator sees: the files of debugfs at both ends, lines about
-# paths, tracepoints. And that looking harms nobody, whenever it is done.
+# The files in which an administrator sees queues and their subflows, at both ends.
+# And that looking harms nobody, whenever it is done.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 [ "$HOST_TR$PORT_TR" != tcptcp ] || skip "there is nothing of ours to look at"
 
-DEBUG=/sys/kernel/debug
-TRACING=/sys/kernel/tracing
-
-# subflows each queue has in this pair
-EACH=1
-[ "$HOST_TR/$PORT_TR" != mptcp/mptcp ] || EACH=$LINKS
-
-# needs_host, needs_target: of ours
-needs_host()
-{
-	[ "$HOST_TR" = mptcp ] || skip "the host is nvme-tcp"
-}
-
-needs_target()
-{
-	[ "$PORT_TR" = mptcp ] || skip "the target is nvmet-tcp"
-}
-
-needs_links()
-{
-	[ "$EACH" = "$LINKS" ] || skip "more than one subflow needs mptcp at both ends"
-}
-
-# value FILE NAME: what follows the name in its line
-value()
-{
-	sed -n "s/^$2 //p" "$1"
-}
-
-# is FILE NAME PATTERN
-is()
-{
-	value "$1" "$2" | matches -xE -e "$3"
-}
-
-# shows FILE NAME=PATTERN...
-shows()
-{
-	local file=$1 want
-	shift
-
-	for want; do
-		is "$file" "${want%%=*}" "${want#*=}" ||
-			fail "$file: ${want%%=*} should be '${want#*=}': $(cat "$file")"
-	done
-}
-
-# all_connected CONTROLLER QUEUES: with their subflows
-all_connected()
-{
-	local qid
-
-	for ((qid = 0; qid < $2; qid++)); do
-		is "$DEBUG/nvme_mptcp/$1/queue$qid" subflows "$EACH" || return
-	done
-}
-
-# attach_all: with two I/O queues, and all subflows that there will be
-attach_all()
-{
-	local ctrl
-
-	ctrl=$(attach --nr-io-queues=2)
-	[ "$HOST_TR" != mptcp ] || wait_for 10 "3 queues of $EACH subflows" all_connected "$ctrl" 3
-	echo "$ctrl"
-}
-
-# column FILE NAME: of each subflow, the word behind NAME
-column()
-{
-	awk -v name="$2" '$1 == "subflow" {
-		for (i = 2; i < NF; i++)
-			if ($i == name)
-				print $(i + 1)
-	}' "$1"
-}
-
-# sum FILE NAME: of a column
-sum()
-{
-	column "$1" "$2" | awk '{ n += $1 } END { print n + 0 }'
-}
+# shellcheck source=lib/observe.sh
+. "$SELFTESTS/lib/observe.sh"
 
 host_file()
 {
@@ -127,6 +47,11 @@ attributes()
 		"$(attr "$ctrl" mptcp/fallback)"
 }
 
+no_files()
+{
+	! ls "$DEBUG"/nvmet_mptcp/queue* >/dev/null 2>&1
+}
+
 target_file()
 {
 	local connection=mptcp ctrl file files qids=
@@ -148,9 +73,20 @@ target_file()
 	wait_for 10 "no file is left" no_files
 }
 
-no_files()
+# column FILE NAME: of each subflow, the word behind NAME
+column()
 {
-	! ls "$DEBUG"/nvmet_mptcp/queue* >/dev/null 2>&1
+	awk -v name="$2" '$1 == "subflow" {
+		for (i = 2; i < NF; i++)
+			if ($i == name)
+				print $(i + 1)
+	}' "$1"
+}
+
+# sum FILE NAME: of a column
+sum()
+{
+	column "$1" "$2" | awk '{ n += $1 } END { print n + 0 }'
 }
 
 # in_flight DIR: some queue has a request
@@ -184,6 +120,38 @@ figures()
 	fi
 }
 
+reconnected()
+{
+	local ctrl file
+
+	needs_host
+	ctrl=$(attach_all)
+	file=$DEBUG/nvme_mptcp/$ctrl/queue1
+	limit 30 nvme reset "/dev/$ctrl"
+	await_state "$ctrl" live
+	shows "$file" state=live reconnects=1 last_error=none
+	withdraw 1 "$NQN"
+	wait_for 20 "the queue is down" is "$file" state 'down|broken'
+	publish 1 "$NQN"
+	await_state "$ctrl" live 40
+	wait_for 10 "the queue is live" is "$file" state live
+	shows "$file" 'reconnects=[2-9]' 'last_error=([0-9]+\.[0-9]{3} s ago: .+|none)'
+}
+
+# slowest_is FILE LOCAL [REMOTE]: the subflow with the longest round trip, by far
+slowest_is()
+{
+	awk -v local="$2" -v remote="${3:-}" '$1 == "subflow" {
+		for (i = 2; i < NF; i++)
+			if ($i == "rtt" && $(i + 1) > most) {
+				most = $(i + 1)
+				line = $3 " " $4
+			}
+	} END {
+		exit !(most > 30000 && line ~ "^" local ":" && line ~ " " remote)
+	}' "$1"
+}
+
 # The administrator's session of docs/observing.md
 slow_link()
 {
@@ -203,33 +171,6 @@ slow_link()
 	[ "$worst" -ge 40 ] || note "the longest I/O took $worst ms"
 }
 
-# slowest_is FILE LOCAL [REMOTE]: the subflow with the longest round trip, by far
-slowest_is()
-{
-	awk -v local="$2" -v remote="${3:-}" '$1 == "subflow" {
-		for (i = 2; i < NF; i++)
-			if ($i == "rtt" && $(i + 1) > most) {
-				most = $(i + 1)
-				line = $3 " " $4
-			}
-	} END {
-		exit !(most > 30000 && line ~ "^" local ":" && line ~ " " remote)
-	}' "$1"
-}
-
-lossy_link()
-{
-	local ctrl file
-
-	needs_links
-	ctrl=$(attach_all)
-	shape 2 loss 10%
-	fio_load "$(disk "$ctrl")"
-	file=$DEBUG/nvme_mptcp/$ctrl/queue1
-	wait_for 30 "link 2 is the one that loses" loses "$file" 10.1.2.1
-	load_stop
-}
-
 # loses FILE LOCAL: that subflow has retransmitted most, and not a little
 loses()
 {
@@ -244,129 +185,17 @@ loses()
 	}' "$1"
 }
 
-# told PATTERN: the log has such a line
-told()
-{
-	log_since_mark | matches -E "$1"
-}
-
-silent_link()
-{
-	local ctrl
-
-	needs_links
-	ctrl=$(attach_all)
-	fio_load "$(disk "$ctrl")"
-	log_mark
-	shape 4 loss 100%
-	wait_for 30 "the loss is told" \
-		told "nvme $ctrl: lost subflows, [0-9]+ of $((3 * LINKS)) are left"
-	cat "$DEBUG/nvme_mptcp/$ctrl"/queue* | matches -E 'subflow .* 10\.1\.4\.1:.* stale' ||
-		cat "$DEBUG/nvme_mptcp/$ctrl"/queue*
-	shape 4
-	wait_for 60 "the return is told" told "nvme $ctrl: got subflows back, there are"
-	load_stop
-	[ "$(log_since_mark | grep -c 'subflows')" -lt 12 ] ||
-		fail "too many lines: $(log_since_mark)"
-}
-
-no_endpoints()
-{
-	needs_links
-	in_host ip mptcp endpoint flush
-	log_mark
-	attach --nr-io-queues=1 >/dev/null
-	wait_for 10 "it is told" told '1 subflow: MPTCP has no endpoint to open more from'
-}
-
-# The port listens on one address, and three more are announced.
-unreached()
-{
-	local i
-
-	needs_links
-	for i in 2 3 4; do
-		in_target ip mptcp endpoint add "10.1.$i.2" dev "t$i" signal
-	done
-	log_mark
-	attach --nr-io-queues=1 >/dev/null
-	wait_for 20 "it is told" told \
-		'[0-9]+ subflows: to 0 of [0-9]+ addresses that the controller'
-}
-
-reconnected()
+lossy_link()
 {
 	local ctrl file
 
-	needs_host
+	needs_links
 	ctrl=$(attach_all)
+	shape 2 loss 10%
+	fio_load "$(disk "$ctrl")"
 	file=$DEBUG/nvme_mptcp/$ctrl/queue1
-	limit 30 nvme reset "/dev/$ctrl"
-	await_state "$ctrl" live
-	shows "$file" state=live reconnects=1 last_error=none
-	withdraw 1 "$NQN"
-	wait_for 20 "the queue is down" is "$file" state 'down|broken'
-	publish 1 "$NQN"
-	await_state "$ctrl" live 40
-	wait_for 10 "the queue is live" is "$file" state live
-	shows "$file" 'reconnects=[2-9]' 'last_error=([0-9]+\.[0-9]{3} s ago: .+|none)'
-}
-
-# trace EVENT...: they are on until the end of the subtest
-trace()
-{
-	local event
-
-	echo 0 >"$TRACING/tracing_on"
-	echo >"$TRACING/trace"
-	for event; do
-		echo 1 >"$TRACING/events/$event/enable"
-	done
-	echo 1 >"$TRACING/tracing_on"
-}
-
-# traced PATTERN
-traced()
-{
-	matches -E "$1" <"$TRACING/trace" ||
-		fail "no '$1' among: $(grep -v '^#' "$TRACING/trace" | head -n 20)"
-}
-
-tracepoints()
-{
-	local ctrl disk events=(sock/sk_data_ready) system
-	local pdu='qid=[12], cid=[0-9]+, type'
-
-	for system in nvme_mptcp nvmet_mptcp; do
-		[ ! -d "$TRACING/events/$system" ] || events+=("$system")
-	done
-	ctrl=$(attach_all)
-	disk=$(disk "$ctrl")
-	trace "${events[@]}"
-	limit 60 dd if=/dev/zero of="$disk" bs=256k count=1 oflag=direct status=none
-	limit 60 dd if="$disk" of=/dev/null bs=256k count=1 iflag=direct status=none
-	echo 0 >"$TRACING/tracing_on"
-	traced 'sk_data_ready: family=2 protocol=[0-9]+ func=.*data_ready'
-	if [ "$HOST_TR" = mptcp ]; then
-		traced "nvme_mptcp_pdu_sent: $ctrl: $pdu=CapsuleCmd, flags=0x0"
-		traced "nvme_mptcp_pdu_received: $ctrl: $pdu=R2T"
-		traced "nvme_mptcp_pdu_sent: $ctrl: $pdu=H2CData, .*plen=[0-9]+"
-		traced "nvme_mptcp_pdu_received: $ctrl: $pdu=C2HData"
-		traced "nvme_mptcp_data_ready: $ctrl: qid=[12]"
-	fi
-	if [ "$PORT_TR" = mptcp ]; then
-		traced "nvmet_mptcp_pdu_received: queue [0-9]+: $pdu=CapsuleCmd"
-		traced "nvmet_mptcp_pdu_sent: queue [0-9]+: $pdu=R2T"
-		traced "nvmet_mptcp_pdu_received: queue [0-9]+: $pdu=H2CData"
-		traced "nvmet_mptcp_pdu_sent: queue [0-9]+: $pdu=C2HData"
-		traced 'nvmet_mptcp_data_ready: queue [0-9]+: qid=[12]'
-	fi
-	# trace-cmd and bpftrace go by these.
-	for system in "${events[@]:1}"; do
-		matches -E 'field:u(8|16|32) plen;|field:u32 plen;' \
-			<"$TRACING/events/$system/${system}_pdu_sent/format" ||
-			fail "$system has no plen"
-	done
+	wait_for 30 "link 2 is the one that loses" loses "$file" 10.1.2.1
+	load_stop
 }
 
 # readers [PAUSE]: read all files over and over until the subtest ends
@@ -436,21 +265,7 @@ unload_while_read()
 
 undo()
 {
-	local i
-
-	echo 1 >"$TRACING/tracing_on"
-	for i in nvme_mptcp nvmet_mptcp sock/sk_data_ready; do
-		[ ! -e "$TRACING/events/$i/enable" ] || echo 0 >"$TRACING/events/$i/enable"
-	done
-	for ((i = 1; i <= LINKS; i++)); do
-		in_host tc qdisc del dev "h$i" root 2>/dev/null || :
-		in_target tc qdisc del dev "t$i" root 2>/dev/null || :
-	done
-	in_target ip mptcp endpoint flush
-	in_host ip mptcp endpoint flush
-	for ((i = 2; i <= LINKS; i++)); do
-		in_host ip mptcp endpoint add "10.1.$i.1" dev "h$i" subflow
-	done
+	links_as_before
 }
 
 setup
@@ -461,10 +276,6 @@ t "the figures are those of the I/O" figures
 t "reconnects and errors are kept" reconnected
 t "which link is slow?" slow_link
 t "which link loses packets?" lossy_link
-t "a link that is lost, and comes back, is told" silent_link
-t "that there are no endpoints is told" no_endpoints
-t "addresses that nobody listens on are told" unreached
-t "tracepoints" tracepoints
 t "files are read while controllers come and go" read_while_it_goes
 t "a file that is held open" held_open
 t "the module is removed while files are read" unload_while_read
