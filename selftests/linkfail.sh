@@ -13,12 +13,6 @@ at_least()
 	[ "$(established)" -ge "$1" ]
 }
 
-# longest read|write: in ms
-longest()
-{
-	jq ".jobs[0].$1.clat_ns.max / 1000000 | floor" "$TMP/fio.json"
-}
-
 # failure WHAT DOWN UP: the two are functions
 failure()
 {
@@ -34,7 +28,7 @@ failure()
 	progress "$disk" "$LOAD" "when the link is back"
 	verify_end
 	expect "state" live "$(attr "$ctrl" state)"
-	note "$1: longest write $(longest write) ms, longest read $(longest read) ms"
+	note "$1: longest I/O $(longest) ms"
 }
 
 # progress DISK PID WHEN: I/O is done three times over

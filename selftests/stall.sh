@@ -16,13 +16,6 @@ BOUND=200
 # ms: a link that is back must be used again within that time
 BACK=2000
 
-# longest: of the reads and writes of fio's report, in ms
-longest()
-{
-	sed -n '/^{/,$p' "$TMP/fio.json" |
-		jq '.jobs[0] | [.read, .write] | map(.clat_ns.max) | max / 1000000 | ceil'
-}
-
 # subflows COUNT: of all connections of the host
 subflows()
 {

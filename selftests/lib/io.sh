@@ -181,6 +181,13 @@ verified()
 	expect "I/O errors" 0 "$(sed -n '/^{/,$p' "$TMP/fio.json" | jq '.jobs[0].error')"
 }
 
+# longest: of the reads and writes of verify_begin, in ms
+longest()
+{
+	sed -n '/^{/,$p' "$TMP/fio.json" |
+		jq '.jobs[0] | [.read, .write] | map(.clat_ns.max) | max / 1000000 | ceil'
+}
+
 # median FILE: of the numbers in it, one for each of $CONNECTIONS
 median()
 {
