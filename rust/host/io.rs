@@ -15,6 +15,7 @@ use kernel::{
         Arc, //
     },
     time::{
+        delay::fsleep,
         msecs_to_jiffies,
         Delta,
         Instant,
@@ -45,6 +46,9 @@ const BUDGET: Delta = Delta::from_millis(1);
 
 /// How long to wait for memory that nobody announces, in ms.
 const PAUSE_MS: u32 = 10;
+
+/// How long to wait for whoever sends before the controller is not told of its fault, in ms.
+const PATIENCE_MS: u32 = 20;
 
 /// Who sends.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -159,7 +163,7 @@ impl Queue {
         connection.ctrl.cancel_requests_of(self.id());
     }
 
-    /// Tells the controller what is wrong with the PDU whose header is `offending`.
+    /// Tells the controller what is wrong with the PDU whose header is `offending`. Sleeps.
     pub(crate) fn terminate(
         &self,
         connection: &Connection,
@@ -167,9 +171,12 @@ impl Queue {
         offending: &[u8],
     ) {
         // The other way round the locks are never taken, so this does not deadlock; but it does
-        // not wait either, because the sender may be stuck in a connection that is dead.
-        if let Some(mut sender) = self.sender.try_lock() {
-            sender.terminate(connection, error, offending);
+        // not wait for long, because the sender may be stuck in a connection that is dead.
+        for _ in 0..PATIENCE_MS {
+            if let Some(mut sender) = self.sender.try_lock() {
+                return sender.terminate(connection, error, offending);
+            }
+            fsleep(Delta::from_millis(1));
         }
     }
 }

@@ -330,7 +330,7 @@ impl Receiver {
         }
     }
 
-    /// Ends the connection after a fault, and tells the controller why if it is to blame.
+    /// Ends the connection after a fault, and tells the controller why if it is to blame. Sleeps.
     fn give_up(&mut self, connection: &Connection, queue: &Arc<Queue>, fault: &Fault) {
         queue.tally.fault(fault, connection.ctrl.device(), self.qid);
         if let Fault::Protocol(error) = fault {
