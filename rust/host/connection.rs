@@ -77,9 +77,6 @@ pub(crate) struct Connection {
     broken: Atomic<bool>,
 }
 
-/// How often a controller is asked for a sign of life, in the time that it has for one.
-const PROBES: u32 = 4;
-
 impl Connection {
     /// Opens a connection for queue `qid`, and returns it with a decoder for what follows.
     ///
@@ -177,15 +174,13 @@ impl Connection {
 /// For how many seconds a controller may be silent that has no keep alive, and is asked for signs
 /// of life therefore (the parameter `peer_timeout`); 0 if it may for ever.
 fn patience(ctrl: &Ctrl, socket: &Socket) -> u32 {
-    let secs = match parameters::peer_timeout() {
-        0 => return 0,
-        // There is no asking more often than once a second.
-        secs => secs.max(PROBES),
-    };
-    match ctrl.keep_alive_secs() == 0 && socket.set_keepalive(secs / PROBES).is_ok() {
-        true => secs,
+    match parameters::peer_timeout() {
+        0 => 0,
+        secs if ctrl.keep_alive_secs() == 0 && socket.set_keepalive(secs).is_ok() => {
+            secs.max(Socket::PROBES)
+        }
         // If there is no keep alive either, the next command notices that it is gone.
-        false => 0,
+        _ => 0,
     }
 }
 

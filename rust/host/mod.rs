@@ -23,6 +23,7 @@
 //! | [`fault`] | why a connection cannot go on |
 //! | [`tally`] | what a queue has seen |
 //! | [`observe`] | what an administrator sees of it |
+//! | [`lookout`] | looks at a controller regularly |
 //! | [`watch`], [`census`] | lines about subflows that are lost and come back |
 //! | [`cpu`] | which CPU a queue works on |
 //! | [`paths`] | whether there are the paths that the administrator wants |
@@ -80,6 +81,7 @@ pub(crate) mod controller;
 pub(crate) mod cpu;
 mod fault;
 mod io;
+mod lookout;
 mod observe;
 mod options;
 mod paths;

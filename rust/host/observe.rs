@@ -14,7 +14,10 @@ use kernel::{
 };
 
 use super::{
-    census::Census,
+    census::{
+        Census,
+        Teller, //
+    },
     connection::Connection,
     paths::Shortage,
     queue::Queue,
@@ -182,7 +185,7 @@ impl Observers {
         Ok(Self {
             _files: files,
             _attributes: Attributes::new(ctrl)?,
-            _watch: Watch::new(ctrl)?,
+            _watch: Watch::new(ctrl, Teller::default())?,
         })
     }
 }

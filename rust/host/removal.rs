@@ -12,25 +12,20 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
-        aref::ARef,
         atomic::{
             ordering::Relaxed,
             AtomicFlag, //
         },
         Arc,
         Mutex, //
-    },
-    time::msecs_to_jiffies,
-    workqueue::{
-        impl_has_delayed_work,
-        new_delayed_work,
-        system_power_efficient,
-        DelayedWork,
-        WorkItem, //
     }, //
 };
 
 use super::{
+    lookout::{
+        Look,
+        Lookout, //
+    },
     queue::Queue,
     wait::{
         Need,
@@ -44,8 +39,7 @@ use super::{
 };
 use crate::abstractions::{
     net::socket::Socket,
-    nvme::ctrl::State,
-    workqueue::cancel_delayed_sync, //
+    nvme::ctrl::State, //
 };
 
 /// How long the commands of a shutdown may take each, in ms.
@@ -82,7 +76,7 @@ impl Removal {
     ///
     /// `ENOMEM`.
     pub(super) fn watch(&self, ctrl: &Ctrl) -> Result {
-        *self.vigil.lock() = Some(Vigil::new(ctrl)?);
+        *self.vigil.lock() = Some(Vigil::new(ctrl, Wait::default())?);
         Ok(())
     }
 
@@ -180,64 +174,16 @@ impl Host {
     }
 }
 
-#[pin_data]
-struct Shared {
-    ctrl: ARef<Ctrl>,
-    #[pin]
-    wait: Mutex<Wait>,
-    #[pin]
-    work: DelayedWork<Self>,
-}
+type Vigil = Lookout<Wait>;
 
-impl_has_delayed_work! {
-    impl HasDelayedWork<Self> for Shared { self.work }
-}
+impl Look for Wait {
+    const PERIOD_MS: u32 = PERIOD_MS;
 
-impl Shared {
-    fn look(&self) {
-        let ctrl = &self.ctrl;
+    fn look_at(&mut self, ctrl: &Ctrl) {
         match ctrl.state() {
-            State::Deleting => ctrl.cut_off(self.wait.lock().look(ctrl.seen(ctrl))),
+            State::Deleting => ctrl.cut_off(self.look(ctrl.seen(ctrl))),
             State::Live if ctrl.keep_alive_secs() == 0 => ctrl.recover_if_silent(),
             _ => {}
         }
-    }
-
-    fn look_later(self: Arc<Self>) {
-        // If it is queued already, that is soon enough.
-        let _ = system_power_efficient().enqueue_delayed(self, msecs_to_jiffies(PERIOD_MS));
-    }
-}
-
-impl WorkItem for Shared {
-    type Pointer = Arc<Self>;
-
-    fn run(this: Arc<Self>) {
-        this.look();
-        this.look_later();
-    }
-}
-
-/// Looks at a controller until this is dropped.
-struct Vigil(Arc<Shared>);
-
-impl Vigil {
-    fn new(ctrl: &Ctrl) -> Result<Self> {
-        let shared = Arc::pin_init(
-            pin_init!(Shared {
-                ctrl: ctrl.to_ref(),
-                wait <- new_mutex!(Wait::default(), "nvme_mptcp::Vigil::wait"),
-                work <- new_delayed_work!("nvme_mptcp::Vigil::work"),
-            }),
-            GFP_KERNEL,
-        )?;
-        shared.clone().look_later();
-        Ok(Self(shared))
-    }
-}
-
-impl Drop for Vigil {
-    fn drop(&mut self) {
-        cancel_delayed_sync::<Shared, 0>(&self.0);
     }
 }

@@ -10,22 +10,7 @@
 
 use kernel::{
     dev_info,
-    dev_warn,
-    new_mutex,
-    prelude::*,
-    sync::{
-        aref::ARef,
-        Arc,
-        Mutex, //
-    },
-    time::msecs_to_jiffies,
-    workqueue::{
-        impl_has_delayed_work,
-        new_delayed_work,
-        system_power_efficient,
-        DelayedWork,
-        WorkItem, //
-    }, //
+    dev_warn, //
 };
 
 use super::{
@@ -34,34 +19,23 @@ use super::{
         News,
         Teller, //
     },
+    lookout::{
+        Look,
+        Lookout, //
+    },
     Ctrl, //
 };
-use crate::abstractions::{
-    nvme::ctrl::State,
-    workqueue::cancel_delayed_sync, //
-};
+use crate::abstractions::nvme::ctrl::State;
 
-/// How often to look, in ms.
-const PERIOD_MS: u32 = 1000;
+/// Watches a controller until this is dropped.
+pub(super) type Watch = Lookout<Teller>;
 
-#[pin_data]
-struct Shared {
-    ctrl: ARef<Ctrl>,
-    #[pin]
-    teller: Mutex<Teller>,
-    #[pin]
-    work: DelayedWork<Self>,
-}
+impl Look for Teller {
+    const PERIOD_MS: u32 = 1000;
 
-impl_has_delayed_work! {
-    impl HasDelayedWork<Self> for Shared { self.work }
-}
-
-impl Shared {
-    fn look(&self) {
-        let ctrl = &self.ctrl;
+    fn look_at(&mut self, ctrl: &Ctrl) {
         let census = (ctrl.state() == State::Live).then(|| ctrl.census());
-        let Some(news) = self.teller.lock().look(census) else {
+        let Some(news) = self.look(census) else {
             return;
         };
         let Some(Census {
@@ -98,48 +72,5 @@ impl Shared {
                 );
             }
         }
-    }
-
-    fn look_later(self: Arc<Self>) {
-        // If it is queued already, that is soon enough.
-        let _ = system_power_efficient().enqueue_delayed(self, msecs_to_jiffies(PERIOD_MS));
-    }
-}
-
-impl WorkItem for Shared {
-    type Pointer = Arc<Self>;
-
-    fn run(this: Arc<Self>) {
-        this.look();
-        this.look_later();
-    }
-}
-
-/// Watches a controller until this is dropped.
-pub(super) struct Watch(Arc<Shared>);
-
-impl Watch {
-    /// Watches `ctrl` from now on. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    pub(super) fn new(ctrl: &Ctrl) -> Result<Self> {
-        let shared = Arc::pin_init(
-            pin_init!(Shared {
-                ctrl: ctrl.to_ref(),
-                teller <- new_mutex!(Teller::default(), "nvme_mptcp::Watch::teller"),
-                work <- new_delayed_work!("nvme_mptcp::Watch::work"),
-            }),
-            GFP_KERNEL,
-        )?;
-        shared.clone().look_later();
-        Ok(Self(shared))
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        cancel_delayed_sync::<Shared, 0>(&self.0);
     }
 }
