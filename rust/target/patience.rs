@@ -32,8 +32,8 @@ use crate::abstractions::{
     nvmet::parameters, //
 };
 
-/// How often to look, and to ask for a sign of life, in the time that a host has.
-const LOOKS: u32 = 4;
+/// How often to look in the time that a host has: as often as it is asked for a sign of life.
+const LOOKS: u32 = Socket::PROBES;
 
 /// What is known of a host's silence.
 pub(super) struct Patience {
@@ -51,12 +51,11 @@ impl Patience {
     fn new(socket: &Socket, kato: u32) -> Option<Self> {
         let secs = match parameters::peer_timeout() {
             0 => return None,
-            // There is no asking more often than once a second.
             secs => secs.max(LOOKS),
         };
         Some(Self {
             secs,
-            asks: kato == 0 && socket.set_keepalive(secs / LOOKS).is_ok(),
+            asks: kato == 0 && socket.set_keepalive(secs).is_ok(),
             stop: None,
         })
     }

@@ -32,6 +32,10 @@ const RTO_MAX_MS: i32 = 1000;
 const SUBFLOW_TIMEOUT_MS: i32 = 86_400_000;
 
 impl Socket {
+    /// How often a peer is asked for a sign of life in the time that it has for one, and so the
+    /// fewest seconds that it can have ([`Socket::set_keepalive`]).
+    pub const PROBES: u32 = 4;
+
     fn set_option<T: Copy>(&self, level: u32, name: u32, mut value: T) -> Result {
         // SAFETY: The socket is alive and C reads as many bytes as `value` has.
         to_result(unsafe {
@@ -67,14 +71,15 @@ impl Socket {
         self.set_option(bindings::IPPROTO_TCP, bindings::TCP_RTO_MIN_US, RTO_MIN_US)
     }
 
-    /// Asks a peer that nothing is heard of whether it is there, every `secs` seconds, and each
-    /// subflow for itself (`SO_KEEPALIVE`, `TCP_KEEPIDLE`, `TCP_KEEPINTVL`).
+    /// Asks a peer that nothing is heard of whether it is there, [`PROBES`](Self::PROBES) times
+    /// within `secs` seconds but not more often than once a second, and each subflow for itself
+    /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`, `TCP_KEEPINTVL`).
     ///
     /// # Errors
     ///
     /// `EOPNOTSUPP` on an MPTCP socket if the kernel has these options for TCP alone.
     pub fn set_keepalive(&self, secs: u32) -> Result {
-        let secs = i32::try_from(secs.max(1)).map_err(|_| EINVAL)?;
+        let secs = i32::try_from((secs / Self::PROBES).max(1)).map_err(|_| EINVAL)?;
         self.set_option(bindings::IPPROTO_TCP, bindings::TCP_KEEPIDLE, secs)?;
         self.set_option(bindings::IPPROTO_TCP, bindings::TCP_KEEPINTVL, secs)?;
         self.set_option(bindings::SOL_SOCKET, bindings::SO_KEEPALIVE, 1i32)
