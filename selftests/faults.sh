@@ -28,16 +28,11 @@ undo()
 # delay_links [TIME]: in both directions; without it they are as fast as they were
 delay_links()
 {
-	local i
-
-	for ((i = 1; i <= LINKS; i++)); do
-		if [ $# = 1 ]; then
-			shape "$i" delay "$1"
-		else
-			in_host tc qdisc delete dev "h$i" root
-			in_target tc qdisc delete dev "t$i" root
-		fi
-	done 2>/dev/null || :
+	if [ $# = 1 ]; then
+		shape_links delay "$1"
+	else
+		heal
+	fi
 }
 
 # talk +p|-p: what the modules say for debugging
@@ -248,17 +243,30 @@ other_ways()
 	worker_allocations "$@"
 }
 
-# Those of the target's connections that are no queues yet
+# Those of the target's connections that are no queues yet. No program is started
+# meanwhile: the VM has its files from workers, too, and does not get over it if
+# they have no memory.
 crowd_allocations()
 {
+	local peer
+
 	need_fault "$1"
+	mkfifo "$TMP/go"
+	in_host "$SELFTESTS/lib/greedy.py" crowd "$ADDR" "$PORT" "$NQN" \
+		>"$TMP/crowd" <"$TMP/go" &
+	peer=$!
+	exec 7>"$TMP/go"
+	wait_for 20 "the hosts are ready" grep -q ready "$TMP/crowd"
 	inject "$1" ignore-gfp-wait=N task-filter=Y probability=100 times="$MANY" "${@:2}"
 	mark_workers 1
-	in_host "$SELFTESTS/lib/greedy.py" crowd "$ADDR" "$PORT" "$NQN" >"$TMP/answered"
-	note "$((MANY - $(cat "$DEBUG/$1/times"))) faults," \
-		"$(cat "$TMP/answered") of 75 ICReqs were answered"
-	failed_some "$1" || fail "nothing has failed"
+	echo >&7
+	wait "$peer"
+	exec 7>&-
 	inject_no_more
+	rm "$TMP/go"
+	note "$((MANY - $(cat "$DEBUG/$1/times"))) faults," \
+		"$(tail -n1 "$TMP/crowd") of 75 ICReqs were answered"
+	failed_some "$1" || fail "nothing has failed"
 	wait_for 60 "no connection is left at the target" none_at_target
 	still_works
 }

@@ -176,8 +176,10 @@ def stops(where, nqn):
 
 
 def crowd(where, nqn):
-    """150 connections, of which every second one sends ICReq. Prints how many of
-    these are answered."""
+    """Says "ready", and waits for a line. Then 150 connections, of which every second
+    one sends ICReq. Prints how many of these are answered."""
+    print("ready", flush=True)
+    sys.stdin.readline()
     socks, answers = [], 0
     for at in range(150):
         try:
