@@ -125,18 +125,13 @@ keep_alive_expires()
 	for ((i = 1; i <= LINKS; i++)); do
 		in_target ip link set "t$i" down
 	done
-	wait_for 20 "the host sees the loss" lost "$ctrl"
+	wait_for 20 "the host sees the loss" not_live "$ctrl"
 	wait_for 20 "the target drops the silent host" fatal_error
 	for ((i = 1; i <= LINKS; i++)); do
 		in_target ip link set "t$i" up
 	done
 	await_state "$ctrl" live 60
 	read_some "$(disk "$ctrl")"
-}
-
-lost()
-{
-	! is_state "$1" live
 }
 
 fatal_error()

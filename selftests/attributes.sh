@@ -197,7 +197,7 @@ ports_and_subsystems()
 	goes_on "${disks[1]}" "$LOAD" "when one of two ports is gone"
 	all_live "${ctrls[0]}" "${ctrls[2]}" || fail "controllers of the other port are not live"
 	withdraw 1 "$NQN"
-	wait_for 20 "its controller sees it" lost "${ctrls[0]}"
+	wait_for 20 "its controller sees it" not_live "${ctrls[0]}"
 	goes_on "${disks[1]}" "$LOAD" "when the other subsystem is withdrawn"
 	all_live "${ctrls[2]}" || fail "the controller of the subsystem that stays is not live"
 	publish 1 "$NQN"
@@ -205,11 +205,6 @@ ports_and_subsystems()
 	host_clear
 	other_gone
 	rmdir "$NULLB/more"
-}
-
-lost()
-{
-	! is_state "$1" live
 }
 
 setup

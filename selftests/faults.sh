@@ -271,11 +271,6 @@ crowd_allocations()
 	still_works
 }
 
-none_at_target()
-{
-	! in_target ss -Htn state established "sport = :$PORT" | matches .
-}
-
 # Each allocation that it takes to look at a controller, or a connection of the
 # target, fails once.
 looking()

@@ -76,9 +76,7 @@ RUNTIME=12
 [ "$SLOW" = 1 ] || RUNTIME=120
 RATE=$((100 / SLOW))mbit
 setup
-for ((i = 1; i <= LINKS; i++)); do
-	shape "$i" rate "$RATE"
-done
+shape_links rate "$RATE"
 LINK=3
 t "a link goes down and up" failure "link down" link_down link_returns
 LINK=1

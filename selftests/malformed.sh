@@ -36,21 +36,6 @@ quiet()
 	expect_between "lines about bad hosts in $seconds s" 1 $((10 * (seconds / 5 + 2))) "$lines"
 }
 
-# bad_targets: listen, all of them; what they are told is in $TMP/told
-bad_targets()
-{
-	in_target_exec "$SELFTESTS/lib/bad_target.py" "$ADDR" "$FIRST" >"$TMP/told" 2>&1 &
-	TARGETS=$!
-	wait_until $((60 * SLOW)) grep -q listening "$TMP/told" ||
-		bail "no bad target listens: $(cat "$TMP/told")"
-}
-
-# Not in_target: the process itself is wanted, to end it.
-in_target_exec()
-{
-	exec nsenter --net="/run/netns/$TARGET_NS" "$@"
-}
-
 # connect_bad PORT
 connect_bad()
 {
@@ -59,6 +44,7 @@ connect_bad()
 	fabrics "traddr=$ADDR,trsvcid=$1,nqn=$BAD_NQN,$wanted"
 }
 
+# was_told LINE: what the targets are told is in $TMP/told
 was_told()
 {
 	grep -qxF "$1" "$TMP/told"
@@ -95,11 +81,11 @@ bad_target()
 		;;
 	stuck)
 		reset_bad "$ctrl" &
-		wait_for 10 "$name: the reset begins" reset_seen "$ctrl"
+		wait_for 10 "$name: the reset begins" not_live "$ctrl"
 		;;
 	scans)
 		for _ in {2..30}; do
-			wait_for 10 "$name: the host notices" reset_seen "$ctrl"
+			wait_for 10 "$name: the host notices" not_live "$ctrl"
 			delete_bad "$ctrl"
 			ctrl=$(connect_bad "$port")
 		done
@@ -130,11 +116,6 @@ reset_bad()
 	echo 1 >"$SYS/$1/reset_controller"
 }
 
-reset_seen()
-{
-	! is_state "$1" live
-}
-
 # bad_targets_of KIND [STEP]: its cases, every STEP-th
 bad_targets_of()
 {
@@ -159,7 +140,7 @@ GOOD=$(attach)
 [ -n "$GOOD" ] || bail "cannot connect"
 DISK=$(disk "$GOOD")
 verify_begin "$DISK" --bs=4k --rate_iops=50 --runtime=3600
-bad_targets
+scripted_targets bad_target.py "$FIRST" "$TMP/told"
 # No job of a subtest.
 disown -a
 

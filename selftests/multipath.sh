@@ -209,11 +209,7 @@ target_extra()
 # links_of MBIT
 links_of()
 {
-	local i
-
-	for ((i = 1; i <= LINKS; i++)); do
-		shape "$i" rate "$1mbit"
-	done
+	shape_links rate "$1mbit"
 }
 
 setup

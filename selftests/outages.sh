@@ -69,11 +69,7 @@ silence()
 # shape_all [NETEM...]
 shape_all()
 {
-	local i
-
-	for ((i = 1; i <= LINKS; i++)); do
-		shape "$i" rate "$RATE" "$@"
-	done
+	shape_links rate "$RATE" "$@"
 }
 
 # A link of the host or the target goes and comes each second.

@@ -16,21 +16,7 @@ SILENT_NQN=nqn.2026-11.test:bad
 AT_ONCE=2
 PATIENCE=9
 
-# silent_targets: listen, all of them; what they do is in $TMP/silent
-silent_targets()
-{
-	in_target_exec "$SELFTESTS/lib/silent_target.py" "$ADDR" "$FIRST" >"$TMP/silent" 2>&1 &
-	TARGETS=$!
-	wait_until $((60 * SLOW)) grep -q listening "$TMP/silent" ||
-		bail "no silent target listens: $(cat "$TMP/silent")"
-}
-
-# Not in_target: the process itself is wanted, to end it.
-in_target_exec()
-{
-	exec nsenter --net="/run/netns/$TARGET_NS" "$@"
-}
-
+# is_silent NAME: what the targets do is in $TMP/silent
 is_silent()
 {
 	grep -qxF "$1 silent" "$TMP/silent"
@@ -86,7 +72,7 @@ links_silent()
 
 	ctrl=$(attach --reconnect-delay=1 --ctrl-loss-tmo=600)
 	fio_load "$(disk "$ctrl")"
-	silent_links
+	shape_links loss 100%
 	until_silent "$2" "$ctrl"
 	[ "$2" = nothing ] || wait_for 10 "the reset begins" not_live "$ctrl"
 	start=$(now_ms)
@@ -123,13 +109,8 @@ peer_timeout()
 
 undo()
 {
-	local i
-
 	peer_timeout 120
-	for ((i = 1; i <= LINKS; i++)); do
-		in_host tc qdisc delete dev "h$i" root
-		in_target tc qdisc delete dev "t$i" root
-	done >/dev/null 2>&1 || :
+	heal
 }
 
 # The C target keeps a connection that stops as long as its controller lives.
@@ -142,27 +123,6 @@ host_stops()
 	note "ended after $ms ms"
 	expect_between "ms until the connection is ended" $((SECONDS_GIVEN * 1000)) \
 		$((SECONDS_GIVEN * 2500 * SLOW)) "$ms"
-}
-
-# at_target: its connections
-at_target()
-{
-	in_target ss -Htn state established "sport = :$PORT"
-}
-
-none_at_target()
-{
-	! at_target | matches .
-}
-
-# silent_links: all of them
-silent_links()
-{
-	local i
-
-	for ((i = 1; i <= LINKS; i++)); do
-		shape "$i" loss 100%
-	done
 }
 
 # none_gives_up: who has nothing to say is not taken for somebody who is gone
@@ -190,15 +150,10 @@ host_gone()
 	exec 7>"$TMP/end"
 	wait_for 20 "the host is connected" grep -q held "$TMP/idle"
 	none_gives_up
-	silent_links
+	shape_links loss 100%
 	wait_for $((SECONDS_GIVEN * 3)) "the target has no connection" none_at_target
 	exec 7>&-
 	wait_for 20 "the host ends" gone "$peer"
-}
-
-not_live()
-{
-	! is_state "$1" live
 }
 
 # ... and a host that a target is. The end of its connection at the target is the
@@ -211,7 +166,7 @@ target_gone()
 	ctrl=$(fabrics "traddr=$ADDR,trsvcid=$PORT,nqn=$DISCOVERY_NQN,discovery,$1")
 	expect "keep alive timeout" 0 "$(attr "$ctrl" kato)"
 	none_gives_up
-	silent_links
+	shape_links loss 100%
 	wait_for $((SECONDS_GIVEN * 3)) "the host recovers" not_live "$ctrl"
 	told_silent || fail "the host does not say why"
 	undo
@@ -230,7 +185,7 @@ t "removal: all links are silent" links_silent "$PATIENCE" nothing
 t "removal: all links are silent in a reset" links_silent "$AT_ONCE" reset
 # The silent targets do not speak TLS.
 [ -z "$TLS" ] || finish
-silent_targets
+scripted_targets silent_target.py "$FIRST" "$TMP/silent"
 disown -a
 while IFS='|' read -r what at name; do
 	[ -n "${LONG:-}" ] || ! matches "Property .et in a\|of an I/O" <<<"$name" || continue

@@ -120,9 +120,7 @@ target_extra()
 
 modprobe -a nvme-tcp nvmet-tcp
 setup
-for ((i = 1; i <= LINKS; i++)); do
-	shape "$i" rate 100mbit
-done
+shape_links rate 100mbit
 t "what four paths of nvme-tcp do" four_paths
 t "four subflows" ours subflow "$PORT" "$LINKS" 115 88
 t "seven subflows, announced by the target" announced

@@ -99,9 +99,7 @@ target_extra()
 }
 
 setup
-for ((i = 1; i <= LINKS; i++)); do
-	shape "$i" rate 100mbit
-done
+shape_links rate 100mbit
 t "a link goes down, four subflows" stalls "$RUNS" "$PORT" "$LINKS" down 1
 t "a link is silent, four subflows" stalls "$RUNS" "$PORT" "$LINKS" silence 1
 # With its usual timeouts TCP would have a pause of 6 s to go by then.

@@ -103,11 +103,7 @@ limits()
 
 undo()
 {
-	local i
-
-	for ((i = 1; i <= LINKS; i++)); do
-		shape "$i"
-	done
+	heal
 	in_target nft delete table inet box 2>/dev/null || :
 	limits 8 8
 	in_target ip mptcp endpoint flush
@@ -119,6 +115,13 @@ told()
 	log_since_mark | grep -E 'nvme nvme[0-9]+: (MPTCP may|fell back to TCP)' |
 		sed 's/.*nvme nvme[0-9]*: //' >"$TMP/told" || :
 	expect "what was told of paths" "$*" "$(<"$TMP/told")"
+}
+
+# told_of_addresses USED ANNOUNCED
+told_of_addresses()
+{
+	told "MPTCP may use $1 of $2 addresses that the controller has announced" \
+		"(ip mptcp limits set add_addr_accepted)"
 }
 
 announce()
@@ -180,22 +183,16 @@ few_announced()
 	announce 2 3 4
 	limits 2 0
 	connect_twice
-	told "MPTCP may use 0 of 3 addresses that the controller has announced" \
-		"(ip mptcp limits set add_addr_accepted)"
+	told_of_addresses 0 3
 	limits 8 2
 	connect_twice --duplicate-connect
-	told "MPTCP may use 2 of 3 addresses that the controller has announced" \
-		"(ip mptcp limits set add_addr_accepted)"
+	told_of_addresses 2 3
 }
 
 # The first answer to an ADD_ADDR is lost, so that each address is announced twice.
 announced_again()
 {
-	local i
-
-	for ((i = 1; i <= LINKS; i++)); do
-		shape "$i" delay 60ms
-	done
+	shape_links delay 60ms
 	in_target nft add table inet box
 	in_target nft add chain inet box in '{ type filter hook input priority -300; }'
 	in_target nft add rule inet box in tcp dport 4421 tcp option mptcp subtype 3 \
@@ -204,8 +201,7 @@ announced_again()
 	announce 2 3 4
 	limits 2 0
 	connect_twice
-	told "MPTCP may use 0 of 3 addresses that the controller has announced" \
-		"(ip mptcp limits set add_addr_accepted)"
+	told_of_addresses 0 3
 }
 
 fallback()

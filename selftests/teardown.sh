@@ -149,9 +149,7 @@ host_module_removed_deleting()
 	modprobe -a "nvme-$HOST_TR" "nvmet-$PORT_TR"
 	CTRL=$(attach)
 	disk "$CTRL" >/dev/null
-	for ((i = 1; i <= LINKS; i++)); do
-		shape "$i" delay 300ms
-	done
+	shape_links delay 300ms
 	echo 1 >"$SYS/$CTRL/delete_controller" &
 	pid=$!
 	wait_for 20 "controller $CTRL is being removed" grep -q deleting "$SYS/$CTRL/state"
@@ -229,12 +227,7 @@ connect_without_memory()
 # The links are as fast as they were.
 undo()
 {
-	local i
-
-	for ((i = 1; i <= LINKS; i++)); do
-		in_host tc qdisc delete dev "h$i" root
-		in_target tc qdisc delete dev "t$i" root
-	done >/dev/null 2>&1 || :
+	heal
 }
 
 # Directly after a disconnect the target still tears down its queues.

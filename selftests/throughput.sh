@@ -74,9 +74,7 @@ target_extra()
 }
 
 setup
-for ((i = 1; i <= LINKS; i++)); do
-	shape "$i" rate 100mbit
-done
+shape_links rate 100mbit
 t "reads add up" aggregation 37 20 read 128k 64
 t "writes add up" aggregation 36 20 write 128k 64
 # What no multipath policy can do: one request uses all links. MPTCP deals it out

@@ -52,9 +52,7 @@ target_extra()
 tls_up
 tlshd_start_for host
 tlshd_start_for target
-for ((i = 1; i <= LINKS; i++)); do
-	shape "$i" rate 100mbit
-done
+shape_links rate 100mbit
 t "reads are as fast as without" cost read
 t "writes are as fast as without" cost write
 finish

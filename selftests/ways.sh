@@ -18,16 +18,6 @@ silent()
 	done
 }
 
-heal()
-{
-	local link
-
-	for ((link = 1; link <= LINKS; link++)); do
-		in_host tc qdisc delete dev "h$link" root || :
-		in_target tc qdisc delete dev "t$link" root || :
-	done 2>/dev/null
-}
-
 mptcp()
 {
 	in_host bash -c "echo $1 >/proc/sys/net/mptcp/enabled"

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 
-from good_target import CAP, CRTO, CSTS, IDENTIFY, Target
+from good_target import CAP, CRTO, CSTS, IDENTIFY, Target, listen
 from pdu import (C2H_DATA, C2H_TERM, CMD, CONNECT, DDGST, FABRICS, FLUSH, GARBAGE, H2C_DATA, HDGST,
                  ICREQ, ICRESP, LAST, READ, SUCCESS, WRITE, capsule, data_pdu, ic, patched, r2t,
                  response, sqe, term)
@@ -199,10 +199,7 @@ def main():
         for at, (kind, outcome, told, target) in enumerate(cases()):
             print(kind, at, outcome, told or "-", target.name, sep="|")
         return
-    for at, case in enumerate(cases()):
-        case[3].listen(sys.argv[1], int(sys.argv[2]) + at)
-    print("listening", flush=True)
-    threading.Event().wait()
+    listen((case[3] for case in cases()), sys.argv[1], int(sys.argv[2]))
 
 
 if __name__ == "__main__":

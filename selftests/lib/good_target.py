@@ -68,6 +68,14 @@ class Target:
             threading.Thread(target=Connection(self, sock).serve, daemon=True).start()
 
 
+def listen(targets, address, first):
+    """Listens for all of them, each on a port of its own, and says so."""
+    for at, target in enumerate(targets):
+        target.listen(address, first + at)
+    print("listening", flush=True)
+    threading.Event().wait()
+
+
 class Connection:
     def __init__(self, target, sock):
         self.target, self.sock, self.qid = target, sock, None

@@ -66,6 +66,11 @@ is_state()
 	[ "$(cat "$SYS/$1/state" 2>/dev/null)" = "$2" ]
 }
 
+not_live()
+{
+	! is_state "$1" live
+}
+
 # await_state CONTROLLER STATE [SECONDS]
 await_state()
 {

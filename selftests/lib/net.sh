@@ -73,6 +73,27 @@ shape()
 	in_target tc qdisc replace dev "t$i" root netem "$@"
 }
 
+# shape_links NETEM...: all of them
+shape_links()
+{
+	local i
+
+	for ((i = 1; i <= LINKS; i++)); do
+		shape "$i" "$@"
+	done
+}
+
+# heal: the links are as fast as the CPU, and nothing is lost
+heal()
+{
+	local i
+
+	for ((i = 1; i <= LINKS; i++)); do
+		in_host tc qdisc delete dev "h$i" root || :
+		in_target tc qdisc delete dev "t$i" root || :
+	done 2>/dev/null
+}
+
 # Let every connection of the host use every link. The host announces nothing;
 # it opens one more subflow from each of its other addresses to the address it
 # was told to connect to, so the target's port may be bound to that address.

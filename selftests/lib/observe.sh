@@ -72,15 +72,7 @@ attach_all()
 # links_as_before: nothing is lost or late, and the host's endpoints are those of setup
 links_as_before()
 {
-	local i
-
-	for ((i = 1; i <= LINKS; i++)); do
-		in_host tc qdisc del dev "h$i" root 2>/dev/null || :
-		in_target tc qdisc del dev "t$i" root 2>/dev/null || :
-	done
+	heal
 	in_target ip mptcp endpoint flush
-	in_host ip mptcp endpoint flush
-	for ((i = 2; i <= LINKS; i++)); do
-		in_host ip mptcp endpoint add "10.1.$i.1" dev "h$i" subflow
-	done
+	endpoints 2 3 4
 }

@@ -12,7 +12,7 @@ What is done: "nothing", a "reset", a "write", or a "read".
 import sys
 import threading
 
-from good_target import CSTS, IDENTIFY, Target
+from good_target import CSTS, IDENTIFY, Target, listen
 from pdu import C2H_DATA, CONNECT, FABRICS, PROPERTY_GET, PROPERTY_SET, READ, WRITE, data_pdu
 
 
@@ -113,10 +113,7 @@ def main():
         for at, (done, target) in enumerate(cases()):
             print(done, at, target.name, sep="|")
         return
-    for at, case in enumerate(cases()):
-        case[1].listen(sys.argv[1], int(sys.argv[2]) + at)
-    print("listening", flush=True)
-    threading.Event().wait()
+    listen((case[1] for case in cases()), sys.argv[1], int(sys.argv[2]))
 
 
 if __name__ == "__main__":

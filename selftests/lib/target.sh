@@ -140,3 +140,26 @@ target_clear()
 		[ ! -d "$dir" ] || rmdir "$dir"
 	done
 }
+
+# Not in_target: the process itself is wanted, to end it.
+in_target_exec()
+{
+	exec nsenter --net="/run/netns/$TARGET_NS" "$@"
+}
+
+# scripted_targets SCRIPT FIRST FILE: those of a script of lib/ listen, from the port
+# FIRST on, until $TARGETS is ended; what they say is in FILE
+scripted_targets()
+{
+	in_target_exec "$SELFTESTS/lib/$1" "$ADDR" "$2" >"$3" 2>&1 &
+	# shellcheck disable=SC2034 # for who ends it
+	TARGETS=$!
+	wait_until $((60 * SLOW)) grep -q listening "$3" ||
+		bail "$1 does not listen: $(cat "$3")"
+}
+
+# none_at_target: no connection to its port
+none_at_target()
+{
+	! in_target ss -Htn state established "sport = :$PORT" | matches .
+}
