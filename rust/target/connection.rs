@@ -8,13 +8,7 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
-        atomic::{
-            ordering::{
-                Full,
-                Relaxed, //
-            },
-            AtomicFlag, //
-        },
+        atomic::AtomicFlag,
         Arc,
         Mutex,
         SetOnce, //
@@ -50,15 +44,10 @@ use crate::abstractions::{
         socket::Socket, //
     },
     nvmet::{
-        self,
         command::Completed,
         queue::CtrlId, //
     },
-    workqueue::{
-        cancel_delayed_sync,
-        cancel_sync,
-        WorkCpu, //
-    }, //
+    workqueue::WorkCpu, //
 };
 
 /// How long to wait for memory that nobody announces, in ms.
@@ -102,20 +91,22 @@ pub(crate) struct Connection {
     /// The host's address.
     pub(super) peer: SockAddr,
     queue_id: SetOnce<QueueId>,
+    /// It ends when its answers have been sent.
+    pub(super) parting: AtomicFlag,
     /// Its release has been queued.
-    closing: AtomicFlag,
+    pub(super) closing: AtomicFlag,
     /// It has been given more time to become a queue.
     pub(super) extended: AtomicFlag,
     /// What it has seen.
     pub(super) tally: Arc<Tally>,
     /// Shows it.
     #[pin]
-    file: Mutex<Option<File<Connection>>>,
+    pub(super) file: Mutex<Option<File<Connection>>>,
     pub(super) wakeup: Wakeup,
     /// Commands that the core has given back.
     pub(super) inbox: Inbox<Completed>,
     #[pin]
-    hooked: Mutex<Option<Hooked<Callbacks>>>,
+    pub(super) hooked: Mutex<Option<Hooked<Callbacks>>>,
     #[pin]
     pub(super) state: Mutex<State>,
     #[pin]
@@ -162,6 +153,7 @@ impl Connection {
                 wakeup: Wakeup::new(socket.incoming_cpu()),
                 socket: Arc::new(socket, GFP_KERNEL)?,
                 queue_id: SetOnce::new(),
+                parting: AtomicFlag::new(false),
                 closing: AtomicFlag::new(false),
                 extended: AtomicFlag::new(false),
                 tally: Arc::pin_init(Tally::new(), GFP_KERNEL)?,
@@ -212,11 +204,6 @@ impl Connection {
     /// The queue that the connection has become; [`None`] if it is none yet.
     pub(super) fn queue_id(&self) -> Option<QueueId> {
         self.queue_id.copy()
-    }
-
-    /// Whether the connection is being released.
-    pub(super) fn is_closing(&self) -> bool {
-        self.closing.load(Relaxed)
     }
 
     /// The connection has become a queue. May sleep.
@@ -285,20 +272,6 @@ impl Connection {
             .io_queue()
             .enqueue_delayed::<Arc<Self>, 2>(self.clone(), delay);
     }
-
-    /// Begins the end of the connection. From any context.
-    pub(super) fn close(self: &Arc<Self>) {
-        if !self.closing.xchg(true, Full) {
-            let _ = nvmet::workqueue().enqueue::<Arc<Self>, 1>(self.clone());
-        }
-    }
-
-    /// Ends the connection. May sleep, but does not wait until it is released.
-    pub(super) fn shutdown(self: &Arc<Self>) {
-        self.socket.shutdown();
-        // The socket has told us, unless there was no connection any more.
-        self.close();
-    }
 }
 
 impl WorkItem<0> for Connection {
@@ -312,36 +285,13 @@ impl WorkItem<0> for Connection {
     }
 }
 
-impl WorkItem<1> for Connection {
-    type Pointer = Arc<Self>;
-
-    /// Takes the connection apart; runs once, on the core's workqueue.
-    fn run(this: Arc<Self>) {
-        // No more events.
-        this.unhook();
-        cancel_sync::<Self, 0>(&this);
-        cancel_delayed_sync::<Self, 3>(&this);
-        this.port.greeters().remove(&this);
-        this.port.strangers().remove(&this);
-        // No more commands: those that wait for data are forgotten, and those that the core has
-        // are waited for.
-        let state = core::mem::replace(&mut *this.state.lock(), State::Released);
-        drop(state);
-        cancel_delayed_sync::<Self, 2>(&this);
-        cancel_delayed_sync::<Self, 4>(&this);
-        // They may have queued the work again when they were done.
-        cancel_sync::<Self, 0>(&this);
-        // The work, which has come to its end, made the file.
-        let file = this.file.lock().take();
-        drop(file);
-        this.target.remove(&this);
-    }
-}
-
 impl WorkItem<2> for Connection {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
+        if this.is_parting() {
+            return this.shutdown();
+        }
         this.wake();
     }
 }

@@ -125,7 +125,12 @@ impl Io {
             if connection.is_closing() {
                 return Ok(false);
             }
+            let is_last = connection.is_parting();
             let busy = self.turn(connection)?;
+            if is_last {
+                connection.shutdown();
+                return Ok(false);
+            }
             if !self.goes_on(busy) && connection.wakeup.rest() {
                 return Ok(false);
             }

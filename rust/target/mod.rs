@@ -10,10 +10,11 @@
 //! |---|---|
 //! | `transport.rs` | [`Target`]: the transport, and all connections that there are |
 //! | `port.rs` | a port that listens |
-//! | `connection.rs` | a connection, which becomes a queue: how it begins and ends |
+//! | `connection.rs` | a connection, which becomes a queue |
 //! | `greeting.rs` | what comes before: its host speaks, perhaps a TLS handshake |
 //! | `crowd.rs` | how long it may take until it is a queue, and how many may be on the way |
 //! | `patience.rs` | how long the host may be silent when it is one |
+//! | `ending.rs` | how it ends |
 //! | `events.rs` | what its socket tells it |
 //! | `wakeup.rs` | when and where its work is done |
 //! | `io.rs` | one turn of that: receive, execute, send |
@@ -73,9 +74,9 @@
 //! | `Connection::state` | a connection's streams and commands | working, and calling the core |
 //! | `nvmet_config_sem`, `nvmet_{subsys, ctrl}::lock` | (the core's) | executing, [`Transport`] |
 //! | `Port::listener` | the listening socket | accepting, which adds a connection |
-//! | `Connection::hooked` | the socket callbacks of a connection | installing them |
 //! | `Crowd::members` | a list of connections that are not queues yet | changing it |
-//! | `Target::connections` | the list of connections | shutting sockets down |
+//! | `Target::connections` | the list of connections | ending some of them |
+//! | `Connection::hooked` | the socket callbacks of a connection | installing them, ending it |
 //! | socket lock | the connection as the network sees it | parsing what has been received |
 //!
 //! The core calls [`Transport`] with its own locks held, and takes the same ones when it executes
@@ -97,6 +98,7 @@ mod budget;
 mod commands;
 mod connection;
 mod crowd;
+mod ending;
 mod events;
 mod fault;
 mod greeting;

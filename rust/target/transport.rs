@@ -172,7 +172,11 @@ impl Transport for Target {
     }
 
     fn delete_ctrl(&self, ctrl: CtrlId) {
-        self.shutdown(|connection| connection.queue_id().is_some_and(|id| id.ctrl == ctrl));
+        for connection in self.connections.lock().iter() {
+            if connection.queue_id().is_some_and(|id| id.ctrl == ctrl) {
+                connection.part();
+            }
+        }
     }
 
     fn discovery_addr(connection: &Connection) -> Option<SockAddr> {
