@@ -79,7 +79,7 @@ is_patched()
 		grep -q no_fallback "$1/drivers/nvme/target/nvmet.h" &&
 		grep -q add_addr_received "$1/include/uapi/linux/mptcp.h" &&
 		grep -q mptcp_read_sock_nowait "$1/include/net/mptcp.h" &&
-		grep -q mptcp_pm_get_endpoints "$1/include/net/mptcp.h"
+		grep -q mptcp_get_subflows "$1/include/net/mptcp.h"
 }
 
 # variant_suffix [debug]: what the names of a kernel variant end with

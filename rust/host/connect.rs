@@ -27,7 +27,8 @@ use crate::abstractions::{
         address::SockAddr,
         endpoints::Endpoint,
         protocol::Protocol,
-        socket::Socket, //
+        socket::Socket,
+        subflows::Subflow, //
     },
     nvme::{
         ctrl::State,
@@ -99,8 +100,9 @@ impl Host {
     /// Remembers the other addresses of the controller that the admin queue has subflows to. May
     /// sleep.
     pub(super) fn learn_peers(&self) {
-        let peers = self.admin_queue().map(|queue| queue.subflow_peers());
-        for peer in peers.into_iter().flatten().flatten() {
+        let subflows = self.admin_queue().ok().and_then(|queue| queue.subflows());
+        for subflow in subflows.into_iter().flatten() {
+            let peer = subflow.remote();
             if peer.ip() != self.remote().ip() {
                 // Without memory there are fewer to choose from.
                 let _ = self.ways().lock().learn(peer);
@@ -115,16 +117,9 @@ impl Queue {
         self.look(|_, connection| connection.is_some_and(|at| at.socket.is_mptcp()))
     }
 
-    /// The addresses of the controller that there are subflows to. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    fn subflow_peers(&self) -> Result<KVec<SockAddr>> {
-        self.look(|_, connection| match connection {
-            Some(connection) => connection.socket.subflow_peers(),
-            None => Ok(KVec::new()),
-        })
+    /// The subflows of its connection, if there is one. May sleep.
+    fn subflows(&self) -> Option<KVec<Subflow>> {
+        self.look(|_, connection| connection?.socket.subflow_list().ok())
     }
 }
 

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`address`] | addresses of IPv4 and IPv6 sockets |
 //! | `callbacks` | the functions that a socket calls, replaced and put back |
-//! | [`endpoints`] | from where MPTCP opens subflows, and where they lead |
+//! | [`endpoints`] | from where MPTCP opens subflows |
 //! | [`events`] | what a connection tells its owner |
 //! | [`listener`] | sockets that accept connections |
 //! | [`mptcp`] | what MPTCP tells of a connection |
@@ -21,6 +21,8 @@
 //! | [`subflows`] | the subflows of a connection, one by one |
 //! | [`tls`] | TLS handshakes |
 //! | [`tls_record`] | records of TLS |
+
+use kernel::prelude::*;
 
 pub mod address;
 mod callbacks;
@@ -39,3 +41,12 @@ pub mod socket;
 pub mod subflows;
 pub mod tls;
 pub mod tls_record;
+
+/// Room for C to fill in up to `count` of something.
+fn room<T: Default>(count: usize) -> Result<KVec<T>> {
+    let mut room = KVec::with_capacity(count, GFP_KERNEL)?;
+    for _ in 0..count {
+        room.push(T::default(), GFP_KERNEL)?;
+    }
+    Ok(room)
+}

@@ -62,19 +62,6 @@ void *helper_page_address(struct page *page);
 void helper_synchronize_rcu_tasks(void);
 void helper_trace_sk_data_ready(const struct sock *sk);
 
-/* subflows.c */
-struct helper_subflow {
-	struct __kernel_sockaddr_storage local;
-	struct __kernel_sockaddr_storage remote;
-	struct tcp_info tcp;
-	u32 id;
-	bool backup;
-	bool stale;
-};
-
-unsigned int helper_subflows(struct sock *sk, struct helper_subflow *to,
-			     unsigned int size);
-
 /* tls.c */
 int helper_tls_client_hello_psk(const struct tls_handshake_args *args);
 int helper_tls_server_hello_psk(const struct tls_handshake_args *args);
