@@ -155,6 +155,11 @@ nothing_told()
 	endpoints 2 3
 	connect_twice --duplicate-connect
 	told ""
+	# One of them is where the connection comes from.
+	limits 3 0
+	endpoints 1 2 3 4
+	connect_twice --duplicate-connect
+	told ""
 	limits 8 8
 	endpoints 2 3 4
 	announce 2 3 4

@@ -32,7 +32,10 @@ use crate::{
             File,
             Show, //
         },
-        net::paths::Paths,
+        net::{
+            endpoints::Endpoint,
+            paths::Paths, //
+        },
         nvme::attributes::Attributes, //
     },
     NvmeMptcp, //
@@ -82,9 +85,18 @@ fn show_connection(connection: &Connection, f: &mut fmt::Formatter<'_>) -> fmt::
 
 impl Queue {
     /// The paths of the connection, [`None`] of them if it is one of plain TCP; if there is one.
-    /// May sleep.
-    pub(super) fn paths(&self) -> Option<Option<Paths>> {
-        self.look(|_, connection| Some(connection?.socket.paths()))
+    /// Of the `endpoints` of its namespace, no subflow is opened from the one that it comes from
+    /// itself. May sleep.
+    fn paths(&self, endpoints: &[Endpoint]) -> Option<Option<Paths>> {
+        self.look(|_, connection| {
+            let socket = &connection?.socket;
+            let local = socket.local_addr().ok()?;
+            let own = endpoints.iter().any(|endpoint| endpoint.is_at(&local));
+            Some(socket.paths().map(|paths| Paths {
+                endpoints: paths.endpoints.saturating_sub(own.into()),
+                ..paths
+            }))
+        })
     }
 
     /// How many addresses of the controller there are subflows to, beyond the first. May sleep.
@@ -122,13 +134,21 @@ impl Host {
     pub(super) fn new_shortage(&self) -> Option<Shortage> {
         let queue = self.admin_queue().ok()?;
         // That there was only plain TCP was told when it was connected.
-        self.first(Shortage::of(queue.is_mptcp().then(|| queue.paths())??))
+        if !queue.is_mptcp() {
+            return None;
+        }
+        let endpoints = self.namespace().endpoints().ok()?;
+        self.first(Shortage::of(queue.paths(&endpoints)?))
     }
 
     /// As [`Host::new_shortage`], when MPTCP has had the time to do what it can.
     pub(super) fn settled_shortage(&self) -> Option<Shortage> {
         let queue = self.admin_queue().ok()?;
-        self.first(Shortage::of_settled(queue.paths()??, queue.peers()))
+        let endpoints = self.namespace().endpoints().ok()?;
+        self.first(Shortage::of_settled(
+            queue.paths(&endpoints)??,
+            queue.peers(),
+        ))
     }
 
     /// What all queues have. May sleep.
