@@ -140,15 +140,18 @@ parameters()
 	modprobe "$host_module"
 	modprobe "$target_module"
 	has_parameters "$host_module" \
-		peer_timeout:uint so_priority:int tls_handshake_timeout:uint wq_unbound:bool
+		congestion:string peer_timeout:uint so_priority:int tls_handshake_timeout:uint \
+		wq_unbound:bool
 	has_parameters "$target_module" \
-		idle_poll_period_usecs:int peer_timeout:uint so_priority:int \
+		congestion:string idle_poll_period_usecs:int peer_timeout:uint so_priority:int \
 		tls_handshake_timeout:uint
 	for module in "$host_module" "$target_module"; do
 		refuses "$module" tls_handshake_timeout -1 4294968 x
 		takes "$module" tls_handshake_timeout 0 4294967 10
 		refuses "$module" peer_timeout -1 4294968 x
 		takes "$module" peer_timeout 0 4294967 120
+		refuses "$module" congestion a-name-too-long-
+		takes "$module" congestion a-name-as-long- bbr ""
 		refuses "$module" so_priority 2147483648 x
 		takes "$module" so_priority 2147483647 6 0
 	done

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # What marks packets, the type of service and the priority, has to be on every
 # subflow, of both families, those that join later included; the target answers
-# with the host's type of service.
+# with the host's type of service. And so has the congestion control to be.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -109,6 +109,47 @@ undo()
 	in_target ip mptcp endpoint flush
 }
 
+# congestion_is NAME: for connections that are made from now on
+congestion_is()
+{
+	local file
+
+	for file in /sys/module/nvme*_mptcp/parameters/congestion; do
+		echo "$1" >"$file"
+	done
+}
+
+# controlled SIDE END NAME: all connections of it are, and there are some
+controlled()
+{
+	"in_$1" ss -Htni state established "$2 = :$PORT" >"$TMP/ss"
+	[ -s "$TMP/ss" ] || fail "ss shows no connection"
+	expect "connections of the $1 with another congestion control than $3" "" \
+		"$(grep -E '^[[:space:]]' "$TMP/ss" | grep -vw "$3" || :)"
+}
+
+# As ss shows it, of the subflows that join, too; what the kernel does not have
+# leaves the usual one.
+congestion()
+{
+	congestion_is bbr
+	usable "$(attach)"
+	[ "$HOST_TR/$PORT_TR" != mptcp/mptcp ] ||
+		wait_for 10 "all queues have $LINKS subflows" \
+			connections $((LINKS * $(attr "$(controllers)" queue_count)))
+	controlled host dport bbr
+	[ "$PORT_TR" != mptcp ] || controlled target sport bbr
+	host_clear
+	log_mark
+	congestion_is nosuch
+	usable "$(attach)"
+	controlled host dport cubic
+	log_since_mark |
+		matches 'nvme nvme[0-9]*: congestion=nosuch: the kernel does not use it (-2)' ||
+		fail "the log does not say so"
+	congestion_is ""
+}
+
 # so_priority [OPTION,...]: without a class of its own, ss shows the priority of a
 # socket for that
 so_priority()
@@ -141,6 +182,7 @@ setup
 t "tos" tos
 t "tos on IPv6" ipv6
 t "tos on IPv4, of a port on IPv6" mapped
+t "congestion" congestion
 t "so_priority" so_priority
 t "so_priority and tos" so_priority tos=32
 # More than one subflow needs MPTCP at both ends.

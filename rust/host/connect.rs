@@ -8,6 +8,7 @@
 use kernel::{
     dev_err,
     dev_info,
+    dev_warn,
     prelude::*,
     time::{
         Delta,
@@ -92,8 +93,25 @@ pub(super) fn connect(ctrl: &Ctrl, qid: u16) -> Result<Socket> {
             None => dev_info!(ctrl.device(), "queue {qid}: connected with {way} again\n"),
         }
     }
+    control_congestion(ctrl, qid, &socket);
     socket.set_timeouts(SEND_TIMEOUT_MS, ICRESP_TIMEOUT_MS);
     Ok(socket)
+}
+
+/// Uses the congestion control that the administrator wants, if the kernel has it. An MPTCP socket
+/// only finds that out when it has a subflow.
+fn control_congestion(ctrl: &Ctrl, qid: u16, socket: &Socket) {
+    let Some(congestion) = parameters::congestion() else {
+        return;
+    };
+    match socket.set_congestion(&congestion) {
+        Err(error) if qid == 0 => dev_warn!(
+            ctrl.device(),
+            "congestion={congestion}: the kernel does not use it ({})\n",
+            error.to_errno()
+        ),
+        _ => {}
+    }
 }
 
 impl Host {

@@ -219,6 +219,20 @@ impl Port {
         let _ = nvmet::workqueue().enqueue::<Arc<Self>, 0>(self.clone());
     }
 
+    /// Uses the congestion control that the administrator wants, if the kernel has it. May sleep.
+    fn control_congestion(&self, socket: &Socket) {
+        let Some(congestion) = parameters::congestion() else {
+            return;
+        };
+        match socket.set_congestion(&congestion) {
+            Err(error) if self.complains() => {
+                let error = error.to_errno();
+                pr_warn!("congestion={congestion}: the kernel does not use it ({error})\n");
+            }
+            _ => {}
+        }
+    }
+
     /// Accepts the next connection. Returns whether there may be more.
     fn accept(self: &Arc<Self>, listener: &Listener<Callbacks>) -> bool {
         let id = self.id;
@@ -237,6 +251,7 @@ impl Port {
             }
         };
         let prepared = prepare(&socket);
+        self.control_congestion(&socket);
         if self.admits(&socket) {
             let started = prepared.and_then(|()| Connection::start(self, socket));
             match started {

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`address`] | addresses of IPv4 and IPv6 sockets |
 //! | `callbacks` | the functions that a socket calls, replaced and put back |
+//! | [`congestion`] | how congestion is controlled |
 //! | [`endpoints`] | from where MPTCP opens subflows |
 //! | [`events`] | what a connection tells its owner |
 //! | [`listener`] | sockets that accept connections |
@@ -26,6 +27,7 @@ use kernel::prelude::*;
 
 pub mod address;
 mod callbacks;
+pub mod congestion;
 pub mod endpoints;
 pub mod events;
 pub mod listener;

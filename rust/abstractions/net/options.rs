@@ -36,7 +36,7 @@ impl Socket {
     /// fewest seconds that it can have ([`Socket::set_keepalive`]).
     pub const PROBES: u32 = 4;
 
-    fn set_option<T: Copy>(&self, level: u32, name: u32, mut value: T) -> Result {
+    pub(super) fn set_option<T: Copy>(&self, level: u32, name: u32, mut value: T) -> Result {
         // SAFETY: The socket is alive and C reads as many bytes as `value` has.
         to_result(unsafe {
             bindings::helper_sock_setsockopt(

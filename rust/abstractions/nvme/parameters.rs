@@ -4,7 +4,10 @@
 //!
 //! They are declared in C: the module macro of Rust has none that can be written.
 
-use crate::bindings;
+use crate::{
+    abstractions::net::congestion::Congestion,
+    bindings, //
+};
 
 /// The priority of the packets of new connections, if positive (`so_priority`).
 pub(crate) fn so_priority() -> i32 {
@@ -28,4 +31,13 @@ pub(crate) fn tls_handshake_timeout() -> u32 {
 pub(crate) fn peer_timeout() -> u32 {
     // SAFETY: C reads a number.
     unsafe { bindings::helper_nvme_peer_timeout() }
+}
+
+/// The congestion control of new connections, if it is not to be that of their network namespace
+/// (`congestion`). May sleep.
+pub(crate) fn congestion() -> Option<Congestion> {
+    Congestion::from_c(|name| {
+        // SAFETY: C fills in as many bytes as there are.
+        unsafe { bindings::helper_nvme_congestion(name.as_mut_ptr()) }
+    })
 }

@@ -101,6 +101,7 @@ int helper_nvme_so_priority(void);
 bool helper_nvme_wq_unbound(void);
 unsigned int helper_nvme_tls_handshake_timeout(void);
 unsigned int helper_nvme_peer_timeout(void);
+void helper_nvme_congestion(char *name);
 
 /* nvme_attributes.c */
 int helper_nvme_add_attributes(struct nvme_ctrl *ctrl);
@@ -128,5 +129,6 @@ int helper_nvmet_so_priority(void);
 unsigned int helper_nvmet_idle_poll_period_usecs(void);
 unsigned int helper_nvmet_tls_handshake_timeout(void);
 unsigned int helper_nvmet_peer_timeout(void);
+void helper_nvmet_congestion(char *name);
 
 #endif /* _NVME_MPTCP_HELPERS_H */

@@ -32,3 +32,8 @@ unsigned int helper_nvme_peer_timeout(void)
 {
 	return READ_ONCE(peer_timeout);
 }
+
+void helper_nvme_congestion(char *name)
+{
+	copy_congestion(name);
+}

@@ -47,3 +47,8 @@ unsigned int helper_nvmet_peer_timeout(void)
 {
 	return READ_ONCE(peer_timeout);
 }
+
+void helper_nvmet_congestion(char *name)
+{
+	copy_congestion(name);
+}
