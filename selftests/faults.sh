@@ -186,7 +186,7 @@ unsent_command()
 	) &
 	pid=$!
 	wait_for 10 "an allocation fails" failed_some
-	sleep 0.5
+	pause 0.5
 	inject_no_more
 	wait_for 5 "the read is done" gone "$pid"
 	wait "$pid" || fail "the read failed"

@@ -79,10 +79,10 @@ flapping()
 
 	for i in 1 2 3 4; do
 		"in_$1" ip link set "$2" down
-		sleep 0.5
+		pause 0.5
 		"in_$1" ip link set "$2" up
 		[ "$1" = target ] || route_back
-		sleep 0.5
+		pause 0.5
 	done
 }
 

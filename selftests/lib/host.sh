@@ -58,12 +58,18 @@ fabrics()
 # attr CONTROLLER NAME: of sysfs
 attr()
 {
-	cat "$SYS/$1/$2"
+	local value=
+
+	read -r value <"$SYS/$1/$2" || [ -n "$value" ] || return
+	echo "$value"
 }
 
 is_state()
 {
-	[ "$(cat "$SYS/$1/state" 2>/dev/null)" = "$2" ]
+	local state
+
+	# There may be no file, or none any more.
+	{ read -r state <"$SYS/$1/state"; } 2>/dev/null && [ "$state" = "$2" ]
 }
 
 not_live()
@@ -86,7 +92,7 @@ stays_live()
 	end=$(($(now_ms) + $2))
 	while [ "$(now_ms)" -lt "$end" ]; do
 		is_state "$1" live || fail "the idle controller went $(attr "$1" state)"
-		sleep 0.5
+		pause 0.5
 	done
 }
 
@@ -95,7 +101,7 @@ controllers()
 	local dir
 
 	for dir in "$SYS"/nvme*; do
-		[ ! -e "$dir" ] || basename "$dir"
+		[ ! -e "$dir" ] || echo "${dir##*/}"
 	done
 }
 
@@ -103,11 +109,13 @@ controllers()
 # subsystem's (nvme0n1), and the controller's own (nvme0c1n1) is hidden.
 disk_name()
 {
-	local path name
+	local path name nsid
 
 	for path in "$SYS/$1"/nvme*n*; do
-		[ "$(cat "$path/nsid" 2>/dev/null)" = "${2:-1}" ] || continue
-		name=$(basename "$path" | sed 's/c[0-9]*n/n/')
+		{ read -r nsid <"$path/nsid"; } 2>/dev/null || continue
+		[ "$nsid" = "${2:-1}" ] || continue
+		[[ $path =~ /(nvme[0-9]+)(c[0-9]+)?(n[0-9]+)$ ]] || continue
+		name=${BASH_REMATCH[1]}${BASH_REMATCH[3]}
 		[ -b "/dev/$name" ] || continue
 		echo "/dev/$name"
 		return

@@ -112,9 +112,10 @@ fio_load()
 # busy DISK: some I/O was done since the last look
 busy()
 {
-	local completed
+	local stat completed
 
-	completed=$(awk '{ print $1 + $5 }' "/sys/block/${1#/dev/}/stat")
+	read -ra stat <"/sys/block/${1#/dev/}/stat" || return
+	completed=$((stat[0] + stat[4]))
 	[ "$completed" -gt "${BUSY_SEEN:-$completed}" ] && return
 	BUSY_SEEN=$completed
 	return 1

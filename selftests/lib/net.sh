@@ -35,32 +35,37 @@ in_target()
 # "rate 100mbit delay 1ms"; without it the links are as fast as the CPU.
 links_up()
 {
-	local i netem=${1:-}
-
 	links_clear
 	ip netns add "$TARGET_NS"
 	[ -z "$HOST_NS" ] || ip netns add "$HOST_NS"
-	in_host ip link set lo up
-	in_target ip link set lo up
-	for ((i = 1; i <= LINKS; i++)); do
-		link_up "$i"
-		# shellcheck disable=SC2086 # a list of words
-		[ -z "$netem" ] || shape "$i" $netem
-	done
+	links_batch | ip -batch -
+	side_batch h 1 | in_host ip -batch -
+	side_batch t 2 | in_target ip -batch -
 	mptcp_paths
+	# shellcheck disable=SC2086 # a list of words
+	[ -z "${1:-}" ] || shape_links $1
 }
 
-link_up()
+links_batch()
 {
-	local i=$1
+	local i
 
-	ip link add "h$i" ${HOST_NS:+netns "$HOST_NS"} type veth peer "t$i" netns "$TARGET_NS"
-	in_host ip address add "10.1.$i.1/24" dev "h$i"
-	in_host ip address add "fd0$i::1/64" dev "h$i" nodad
-	in_host ip link set "h$i" up
-	in_target ip address add "10.1.$i.2/24" dev "t$i"
-	in_target ip address add "fd0$i::2/64" dev "t$i" nodad
-	in_target ip link set "t$i" up
+	for ((i = 1; i <= LINKS; i++)); do
+		echo "link add h$i ${HOST_NS:+netns $HOST_NS} type veth peer t$i netns $TARGET_NS"
+	done
+}
+
+# side_batch DEVICE ADDRESS: what their names end and begin with, at one end
+side_batch()
+{
+	local i
+
+	echo "link set lo up"
+	for ((i = 1; i <= LINKS; i++)); do
+		echo "address add 10.1.$i.$2/24 dev $1$i"
+		echo "address add fd0$i::$2/64 dev $1$i nodad"
+		echo "link set $1$i up"
+	done
 }
 
 # shape LINK NETEM...: replaces what was set before
@@ -76,23 +81,26 @@ shape()
 # shape_links NETEM...: all of them
 shape_links()
 {
+	qdiscs h replace "$*" | in_host tc -batch -
+	qdiscs t replace "$*" | in_target tc -batch -
+}
+
+# qdiscs DEVICE replace|delete [NETEM]
+qdiscs()
+{
 	local i
 
 	for ((i = 1; i <= LINKS; i++)); do
-		shape "$i" "$@"
+		echo "qdisc $2 dev $1$i root ${3:+netem $3}"
 	done
 }
 
 # heal: the links are as fast as the CPU, and nothing is lost
 heal()
 {
-	local i
-
-	for ((i = 1; i <= LINKS; i++)); do
-		in_host tc qdisc delete dev "h$i" root || :
-		in_target tc qdisc delete dev "t$i" root || :
-	done 2>/dev/null
-}
+	qdiscs h delete | in_host tc -force -batch - || :
+	qdiscs t delete | in_target tc -force -batch - || :
+} 2>/dev/null
 
 # Let every connection of the host use every link. The host announces nothing;
 # it opens one more subflow from each of its other addresses to the address it
@@ -101,19 +109,24 @@ heal()
 # The limits are for both: the target counts the subflows that it accepts.
 mptcp_paths()
 {
-	local i
-
 	in_host ip mptcp limits set subflows 8 add_addr_accepted 8
 	in_target ip mptcp limits set subflows 8 add_addr_accepted 8
+	paths_batch | in_host ip -batch -
+}
+
+paths_batch()
+{
+	local i
+
 	for ((i = 2; i <= LINKS; i++)); do
-		in_host ip route add 10.1.1.2/32 via "10.1.$i.2" dev "h$i" metric "$i"000
-		in_host ip route add fd01::2/128 via "fd0$i::2" dev "h$i" metric "$i"000
-		in_host ip mptcp endpoint add "10.1.$i.1" dev "h$i" subflow
-		in_host ip mptcp endpoint add "fd0$i::1" dev "h$i" subflow
+		echo "route add 10.1.1.2/32 via 10.1.$i.2 dev h$i metric ${i}000"
+		echo "route add fd01::2/128 via fd0$i::2 dev h$i metric ${i}000"
+		echo "mptcp endpoint add 10.1.$i.1 dev h$i subflow"
+		echo "mptcp endpoint add fd0$i::1 dev h$i subflow"
 	done
 	# A host route is more specific than link 1's own: that one goes first.
-	in_host ip route add 10.1.1.2/32 dev h1 metric 1
-	in_host ip route add fd01::2/128 dev h1 metric 1
+	echo "route add 10.1.1.2/32 dev h1 metric 1"
+	echo "route add fd01::2/128 dev h1 metric 1"
 }
 
 # links_clear: the links go with the target's namespace

@@ -130,11 +130,11 @@ target_clear()
 {
 	local dir
 
-	for dir in "$NVMET"/ports/*/; do
-		[ ! -d "$dir" ] || port_remove "$(basename "$dir")"
+	for dir in "$NVMET"/ports/*; do
+		[ ! -d "$dir" ] || port_remove "${dir##*/}"
 	done
-	for dir in "$NVMET"/subsystems/*/; do
-		[ ! -d "$dir" ] || subsystem_remove "$(basename "$dir")"
+	for dir in "$NVMET"/subsystems/*; do
+		[ ! -d "$dir" ] || subsystem_remove "${dir##*/}"
 	done
 	for dir in "$NVMET"/hosts/*/; do
 		[ ! -d "$dir" ] || rmdir "$dir"
