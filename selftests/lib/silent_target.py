@@ -71,15 +71,16 @@ def from_write_on():
 def half():
     """Once, after something has been written, the first half of a PDU with data that
     are read, and then silence on that connection alone."""
-    armed, done = threading.Event(), threading.Event()
+    armed, mute = threading.Event(), []
 
     def on(connection, command):
+        if connection in mute:
+            return True
         if connection.qid and command.opcode == WRITE:
             armed.set()
-        if (not connection.qid or command.opcode != READ or not armed.is_set()
-                or done.is_set()):
+        if not connection.qid or command.opcode != READ or not armed.is_set() or mute:
             return False
-        done.set()
+        mute.append(connection)
         pdu = data_pdu(C2H_DATA, command.cid, 0, 0, bytes(command.length))
         connection.send(pdu[:len(pdu) // 2])
         return True
