@@ -66,8 +66,8 @@ medium_error()
 	disk=$(disk "$ctrl")
 	expect_failure "a read of bad blocks" dd if="$disk" of=/dev/null bs=4k skip=512 count=1 \
 		iflag=direct
-	expect_failure "a write to bad blocks" dd if=/dev/zero of="$disk" bs=64k seek=32 count=1 \
-		oflag=direct
+	expect_failure "a write to bad blocks" dd if=/dev/zero of="$disk" conv=nocreat bs=64k \
+		seek=32 count=1 oflag=direct
 	echo "-4096-4103" >"$NULLB/mem/badblocks"
 	expect "state" live "$(attr "$ctrl" state)"
 	fio_verify "$disk" --bs=64k --iodepth=8 --size=16m --io_size=2m

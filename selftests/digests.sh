@@ -104,7 +104,7 @@ damaged_for_a_second()
 	undo
 	in_host iptables -t mangle -A OUTPUT -p tcp -m length --length $((HEADERS + 1000)):65535 \
 		-j MARK --set-mark 42
-	dd if=/dev/zero of="$disk" bs=16k count=1 oflag=direct status=none &
+	dd if=/dev/zero of="$disk" conv=nocreat bs=16k count=1 oflag=direct status=none &
 	pid=$!
 	wait_for 10 "damage is found" damage_found
 	sleep 1

@@ -96,7 +96,7 @@ tracepoints()
 	ctrl=$(attach_all)
 	disk=$(disk "$ctrl")
 	trace "${events[@]}"
-	limit 60 dd if=/dev/zero of="$disk" bs=256k count=1 oflag=direct status=none
+	limit 60 dd if=/dev/zero of="$disk" conv=nocreat bs=256k count=1 oflag=direct status=none
 	limit 60 dd if="$disk" of=/dev/null bs=256k count=1 iflag=direct status=none
 	echo 0 >"$TRACING/tracing_on"
 	traced 'sk_data_ready: family=2 protocol=[0-9]+ func=.*data_ready'

@@ -115,7 +115,7 @@ lose()
 {
 	local io=(if="$DISK" of=/dev/null iflag=direct)
 
-	[ "$1" = read ] || io=(if=/dev/zero of="$DISK" oflag=direct)
+	[ "$1" = read ] || io=(if=/dev/zero of="$DISK" conv=nocreat oflag=direct)
 	inject fail_io_timeout probability=100 times=1
 	dd "${io[@]}" bs=4k count=1 status=none &
 	IO=$!

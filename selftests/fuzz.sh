@@ -68,7 +68,8 @@ visit()
 	if wait_until 2 disk_ready "$ctrl"; then
 		disk=$(disk_name "$ctrl")
 		limit 30 dd if="$disk" of=/dev/null bs=64k count=4 iflag=direct status=none || :
-		limit 30 dd if=/dev/zero of="$disk" bs=64k count=4 oflag=direct status=none || :
+		limit 30 dd if=/dev/zero of="$disk" conv=nocreat bs=64k count=4 oflag=direct \
+			status=none || :
 		limit 30 dd if="$disk" of=/dev/null bs=512 count=8 iflag=direct status=none || :
 	fi 2>/dev/null
 	limit 60 detach "$ctrl" || fail "disconnecting took more than 60 s"

@@ -99,7 +99,7 @@ write_zeroes()
 	disk=$(disk "$(attach)")
 	for tool in "blkdiscard -z -o" "blkdiscard -o"; do
 		head -c 2097152 /dev/zero | tr '\0' '\377' |
-			dd of="$disk" bs=256k iflag=fullblock oflag=direct status=none
+			dd of="$disk" conv=nocreat bs=256k iflag=fullblock oflag=direct status=none
 		# shellcheck disable=SC2086 # a command line
 		$tool 131072 -l 1048576 "$disk" || fail "$tool failed on $disk"
 		zeroed "$disk" 131072 1048576 || fail "$tool: not all is zero"
@@ -127,7 +127,7 @@ buffered()
 
 	disk=$(disk "$(attach)")
 	head -c 12345678 /dev/urandom >"$TMP/data"
-	dd if="$TMP/data" of="$disk" bs=77777 conv=fsync status=none
+	dd if="$TMP/data" of="$disk" bs=77777 conv=fsync,nocreat status=none
 	blockdev --flushbufs "$disk"
 	head -c 12345678 "$disk" | cmp - "$TMP/data" || fail "what was read is not what was written"
 }

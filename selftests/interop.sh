@@ -45,7 +45,8 @@ largest()
 	for queue in "$SYS/$ctrl"/nvme*n*/queue "/sys/block/${disk#/dev/}/queue"; do
 		cat "$queue/max_hw_sectors_kb" >"$queue/max_sectors_kb"
 	done
-	dd if=/dev/zero of="$disk" bs=16M count=2 oflag=direct status=none || fail "large writes"
+	dd if=/dev/zero of="$disk" conv=nocreat bs=16M count=2 oflag=direct status=none ||
+		fail "large writes"
 	dd if="$disk" of=/dev/null bs=16M count=2 iflag=direct status=none || fail "large reads"
 }
 

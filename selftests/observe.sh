@@ -110,7 +110,7 @@ figures()
 	fi
 	wait_for 10 "requests in flight" in_flight "$dir"
 	load_stop
-	limit 60 dd if=/dev/zero of="$disk" bs=1M count=16 oflag=direct status=none
+	limit 60 dd if=/dev/zero of="$disk" conv=nocreat bs=1M count=16 oflag=direct status=none
 	for file in "$dir"/queue*; do
 		sent=$((sent + $(sum "$file" "$written")))
 	done

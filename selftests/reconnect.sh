@@ -214,7 +214,7 @@ both_queues()
 	local disk
 
 	disk=$(disk "$1")
-	limit 10 dd if=/dev/zero of="$disk" bs=4k count=1 oflag=direct status=none ||
+	limit 10 dd if=/dev/zero of="$disk" conv=nocreat bs=4k count=1 oflag=direct status=none ||
 		fail "cannot write"
 	limit 10 dd if="$disk" of=/dev/null bs=4k count=1 iflag=direct status=none ||
 		fail "cannot read"

@@ -71,7 +71,7 @@ reservation()
 
 writes()
 {
-	dd if=/dev/zero of="${DISKS[$1]}" bs=4k count=1 oflag=direct status=none
+	dd if=/dev/zero of="${DISKS[$1]}" conv=nocreat bs=4k count=1 oflag=direct status=none
 }
 
 reads()

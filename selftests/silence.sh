@@ -43,7 +43,7 @@ until_silent()
 	case $1 in
 	nothing) ;;
 	reset) echo 1 >"$SYS/$2/reset_controller" & ;;
-	write) io_to "$2" if=/dev/zero of="$(disk "$2")" oflag=direct & ;;
+	write) io_to "$2" if=/dev/zero of="$(disk "$2")" conv=nocreat oflag=direct & ;;
 	esac
 }
 
@@ -91,7 +91,7 @@ rest_of_pdu()
 	ctrl=$(connect_silent "$1")
 	disk=$(disk "$ctrl")
 	echo $((2000 * SLOW)) >"$(echo "$SYS/$ctrl"/nvme*n*)/queue/io_timeout"
-	dd if=/dev/zero of="$disk" bs=4k count=1 oflag=direct status=none
+	dd if=/dev/zero of="$disk" conv=nocreat bs=4k count=1 oflag=direct status=none
 	limit 20 read_some "$disk" || fail "the read has failed"
 	log_since_mark | matches 'QID 1 timeout' || fail "all of the PDU has come"
 	detach "$ctrl"

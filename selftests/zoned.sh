@@ -41,10 +41,10 @@ geometry()
 write_pointer()
 {
 	connected
-	dd if=/dev/urandom of="$DISK" bs=64k count=1 seek=$((2 * ZONE / 65536)) \
+	dd if=/dev/urandom of="$DISK" conv=nocreat bs=64k count=1 seek=$((2 * ZONE / 65536)) \
 		oflag=direct status=none
 	expect "the zone" "0x000080 oi" "$(zone 2)"
-	expect_failure "a write elsewhere" dd if=/dev/zero of="$DISK" bs=64k count=1 \
+	expect_failure "a write elsewhere" dd if=/dev/zero of="$DISK" conv=nocreat bs=64k count=1 \
 		seek=$((2 * ZONE / 65536 + 8)) oflag=direct >/dev/null
 	nvme zns reset-zone "$DISK" -s $((2 * ZONE / 512)) >/dev/null
 	expect "the zone after a reset" "0x000000 em" "$(zone 2)"

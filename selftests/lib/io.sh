@@ -31,8 +31,9 @@ fio_verify()
 		[ "${option%%=*}" != --io_size ] || option=--io_size=$(amount "${option#*=}")
 		options+=("$option")
 	done
-	run_fio --name=verify --filename="$1" --direct=1 --ioengine=libaio --rw=randwrite \
-		--verify=crc32c --verify_fatal=1 --verify_backlog=64 --output-format=terse \
+	run_fio --name=verify --filename="$1" --allow_file_create=0 --direct=1 \
+		--ioengine=libaio --rw=randwrite --verify=crc32c --verify_fatal=1 \
+		--verify_backlog=64 --output-format=terse \
 		"${options[@]}" >/dev/null
 }
 
@@ -45,6 +46,7 @@ fio_mix()
 	cat >"$job" <<-END
 		[global]
 		filename=$1
+		allow_file_create=0
 		direct=1
 		ioengine=libaio
 		rw=randwrite
@@ -102,8 +104,9 @@ fio_mix()
 fio_load()
 {
 	unset BUSY_SEEN
-	(cd "$TMP" && exec fio --name=load --filename="$1" --direct=1 --ioengine=libaio \
-		--rw=randrw --bsrange=512-128k --iodepth=32 --time_based --runtime=600 \
+	(cd "$TMP" && exec fio --name=load --filename="$1" --allow_file_create=0 --direct=1 \
+		--ioengine=libaio --rw=randrw --bsrange=512-128k --iodepth=32 \
+		--time_based --runtime=600 \
 		--eta=always --eta-interval=500ms "${@:2}" >"$TMP/load" 2>&1) &
 	LOAD=$!
 	wait_for 20 "fio does I/O on $1" busy "$1"
@@ -152,8 +155,8 @@ load_stop()
 # its report will be $TMP/fio.json.
 verify_begin()
 {
-	(cd "$TMP" && exec fio --name=verify --filename="$1" --direct=1 --ioengine=libaio \
-		--rw=randwrite --iodepth=16 --size=64m --time_based \
+	(cd "$TMP" && exec fio --name=verify --filename="$1" --allow_file_create=0 --direct=1 \
+		--ioengine=libaio --rw=randwrite --iodepth=16 --size=64m --time_based \
 		--verify=crc32c --verify_fatal=1 --verify_backlog=64 \
 		--output-format=json --output=fio.json "${@:2}") &
 	LOAD=$!

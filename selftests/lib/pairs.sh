@@ -63,7 +63,8 @@ what_is_wrong()
 	esac
 }
 
-# kernel_is_well: or else it says what the kernel reported, or did not let go
+# kernel_is_well: or else it says what the kernel reported, or did not let go, and
+# what would be in the way of the next one
 kernel_is_well()
 {
 	local left
@@ -75,4 +76,8 @@ kernel_is_well()
 	}
 	left=$(nvme_modules)
 	[ -z "$left" ] || echo "modules are left: $left"
+	# Whoever writes to a disk that is gone must not make a file in its place:
+	# none of that name could come afterwards.
+	left=$(find /dev -maxdepth 1 -name 'nvme*' -type f -printf '%f ' -delete)
+	[ -z "$left" ] || echo "files are in the place of disks: $left"
 }
