@@ -132,7 +132,7 @@ lost()
 reset_with_lost()
 {
 	CTRL=$(attach)
-	DISK=$(disk "$CTRL")
+	DISK=$(idle_disk "$CTRL")
 	lost_path "$CTRL" 600
 	lose "$1"
 	limit 30 nvme reset "/dev/$CTRL" || fail "reset with a lost $1"
@@ -145,7 +145,7 @@ reset_with_lost()
 removed_with_lost()
 {
 	CTRL=$(attach)
-	DISK=$(disk "$CTRL")
+	DISK=$(idle_disk "$CTRL")
 	lost_path "$CTRL" $((2 * SLOW))
 	lose "$1"
 	limit 30 detach "$CTRL" || fail "disconnect with a lost $1"

@@ -106,8 +106,8 @@ see_read()
 # A write is one when the target has asked for its data, and has had them.
 see_write()
 {
-	limit 60 dd if=/dev/zero of="$(disk "$1")" conv=nocreat bs=4k count=1 oflag=direct \
-		status=none ||
+	limit 60 dd if=/dev/zero of="$(idle_disk "$1")" conv=nocreat bs=4k count=1 \
+		oflag=direct status=none ||
 		fail "$name: the write failed"
 	was_told "$name written 4096" || fail "$name: success without data counts as a write"
 }

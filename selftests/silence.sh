@@ -89,7 +89,7 @@ rest_of_pdu()
 	local ctrl disk
 
 	ctrl=$(connect_silent "$1")
-	disk=$(disk "$ctrl")
+	disk=$(idle_disk "$ctrl")
 	echo $((2000 * SLOW)) >"$(echo "$SYS/$ctrl"/nvme*n*)/queue/io_timeout"
 	dd if=/dev/zero of="$disk" conv=nocreat bs=4k count=1 oflag=direct status=none
 	limit 20 read_some "$disk" || fail "the read has failed"

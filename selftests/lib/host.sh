@@ -137,6 +137,14 @@ disk()
 	disk_name "$@"
 }
 
+# idle_disk CONTROLLER [NSID]: the same, when udev has had its look: whoever lets
+# the next command come to grief means their own
+idle_disk()
+{
+	disk "$@"
+	udevadm settle --timeout=10 || :
+}
+
 # grown CONTROLLER NQN NSID: wait for the disk of a namespace that was enabled
 # just now. nvmet sends the event before the namespace is enabled, and a quick
 # host looks too early: then it is enabled again, for another event.
