@@ -29,14 +29,23 @@ test-debug: ## the same tests in the VM, on a kernel with KASAN, lockdep and kme
 	@scripts/test debug
 
 .PHONY: test-long
-test-long: ## what takes hours without KVM: the kernel's tests of TLS and MPTCP, kselftest, the series
+test-long: ## what takes hours without KVM: the kernel's tests of TLS and MPTCP, fuzzing, kselftest, the series
 	@scripts/test long
+	@scripts/test-fuzz
 	@scripts/test-kselftest
 	@scripts/test-mailbox
 
 .PHONY: test-graft
 test-graft: ## build the drivers in the kernel tree, =m and =y, boot that and test it
 	@scripts/test-graft
+
+.PHONY: bench
+bench: ## measure beside nvme-tcp, in one VM: table, plots and all runs in build/bench
+	@scripts/bench
+
+.PHONY: bench-quick
+bench-quick: ## the same, but only what there are goals for
+	@scripts/bench quick
 
 .PHONY: check
 check: ## style, lints and layer rules, without a VM
