@@ -155,15 +155,19 @@ nothing_told()
 	endpoints 2 3
 	connect_twice --duplicate-connect
 	told ""
-	# One of them is where the connection comes from.
-	limits 3 0
-	endpoints 1 2 3 4
-	connect_twice --duplicate-connect
-	told ""
 	limits 8 8
 	endpoints 2 3 4
 	announce 2 3 4
 	connect_twice --duplicate-connect
+	told ""
+}
+
+# One for each link, the first one included: nothing is opened from that.
+own_endpoint()
+{
+	limits 3 0
+	endpoints 1 2 3 4
+	connect_twice
 	told ""
 }
 
@@ -257,6 +261,7 @@ t "integrity over four links" integrity
 t "addresses announced by the target" announced
 t "a path that comes later" late_endpoint
 t "nothing is told of paths if there are enough" nothing_told
+t "an endpoint that connections come from does not count" own_endpoint
 t "too low a limit of subflows is told" few_subflows
 t "too low a limit of announced addresses is told" few_announced
 t "addresses that are announced again count once" announced_again
