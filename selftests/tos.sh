@@ -103,12 +103,6 @@ priorities()
 	echo "$2" >"/sys/module/nvmet_$PORT_TR/parameters/so_priority"
 }
 
-undo()
-{
-	priorities 0 0
-	in_target ip mptcp endpoint flush
-}
-
 # congestion_is NAME: for connections that are made from now on
 congestion_is()
 {
@@ -117,6 +111,13 @@ congestion_is()
 	for file in /sys/module/nvme*_mptcp/parameters/congestion; do
 		echo "$1" >"$file"
 	done
+}
+
+undo()
+{
+	priorities 0 0
+	in_target ip mptcp endpoint flush
+	congestion_is ""
 }
 
 # controlled SIDE END NAME: all connections of it are, and there are some
@@ -147,7 +148,6 @@ congestion()
 	log_since_mark |
 		matches 'nvme nvme[0-9]*: congestion=nosuch: the kernel does not use it (-2)' ||
 		fail "the log does not say so"
-	congestion_is ""
 }
 
 # so_priority [OPTION,...]: without a class of its own, ss shows the priority of a
